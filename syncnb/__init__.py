@@ -1,0 +1,79 @@
+"""AI models from a notebook onto fleets of edge nodes, and what those learn back into a DataFrame.
+
+Importing this costs next to nothing: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syncnb.client import SyncServiceClient as SyncServiceClient
+    from syncnb.client import connect as connect
+    from syncnb.errors import SyncError as SyncError
+    from syncnb.fleet import LocalFleet as LocalFleet
+    from syncnb.manifest import Manifest as Manifest
+    from syncnb.metadata import Destination as Destination
+    from syncnb.metadata import DestinationStatus as DestinationStatus
+    from syncnb.metadata import ObjectMetaData as ObjectMetaData
+    from syncnb.publishing import Publication as Publication
+    from syncnb.publishing import publish as publish
+    from syncnb.publishing import publish_dataframe as publish_dataframe
+    from syncnb.publishing import publish_file as publish_file
+    from syncnb.publishing import publish_model as publish_model
+    from syncnb.receiving import Update as Update
+    from syncnb.receiving import updates as updates
+    from syncnb.statistics import collect as collect
+    from syncnb.statistics import report as report
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Destination": "syncnb.metadata",
+    "DestinationStatus": "syncnb.metadata",
+    "LocalFleet": "syncnb.fleet",
+    "Manifest": "syncnb.manifest",
+    "ObjectMetaData": "syncnb.metadata",
+    "Publication": "syncnb.publishing",
+    "SyncError": "syncnb.errors",
+    "SyncServiceClient": "syncnb.client",
+    "Update": "syncnb.receiving",
+    "collect": "syncnb.statistics",
+    "connect": "syncnb.client",
+    "publish": "syncnb.publishing",
+    "publish_dataframe": "syncnb.publishing",
+    "publish_file": "syncnb.publishing",
+    "publish_model": "syncnb.publishing",
+    "report": "syncnb.statistics",
+    "updates": "syncnb.receiving",
+}
+__all__ = [  # a test holds it equal to what _HOME has
+    "Destination",
+    "DestinationStatus",
+    "LocalFleet",
+    "Manifest",
+    "ObjectMetaData",
+    "Publication",
+    "SyncError",
+    "SyncServiceClient",
+    "Update",
+    "collect",
+    "connect",
+    "publish",
+    "publish_dataframe",
+    "publish_file",
+    "publish_model",
+    "report",
+    "updates",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

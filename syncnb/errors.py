@@ -1,0 +1,371 @@
+"""Every exception of syncnb.
+
+SyncError
+├── SettingsError                  where to connect is missing or contradictory
+├── InvalidMetaDataError           a value the protocol refuses or cannot carry (ValueError)
+├── ConnectionFailedError          nothing answers at the URL (ConnectionError)
+│   └── ServiceTimeoutError        it did not answer in time (TimeoutError)
+├── ServiceError                   the service answered with an error
+│   ├── AccessDeniedError          403
+│   ├── ObjectNotFoundError        404 (LookupError)
+│   ├── RequestRefusedError        400
+│   └── ServiceUnavailableError    429 or 503, also after the retries
+├── TransferBrokenError            data stopped in the middle (ConnectionError)
+├── WaitTimeoutError               nodes did not get there in time (TimeoutError)
+├── DataError                      the data of an object cannot be used
+│   ├── DigestMismatchError        they are not the bytes that were published
+│   ├── InvalidManifestError       what travels beside them cannot be read
+│   ├── UntrustedDataError         loading could run code, and nobody vouched for it
+│   └── LoadError                  the format's own library refused them
+├── ModelError                     what was handed in cannot be published (TypeError)
+│   ├── NoCodecError               no codec knows the type
+│   └── UnfittedModelError         the estimator was never fitted
+├── MissingDependencyError         an optional library is not installed (ImportError)
+└── FleetError                     a process of a local fleet did not start or died
+
+Every exception keeps its facts in attributes and makes its sentence from them, so it survives
+pickling between processes and other programs never have to parse the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SyncError(Exception):
+    """Base of every exception that syncnb raises on purpose."""
+
+
+class SettingsError(SyncError, ValueError):
+    """A connection setting is missing, malformed or contradicts another.
+
+    Parameters
+    ----------
+    setting : str
+        The setting, as the user writes it (an argument, an environment variable).
+    problem, remedy : str
+        What is wrong, and what to do.
+    """
+
+    def __init__(self, setting: str, problem: str, remedy: str) -> None:
+        super().__init__(setting, problem, remedy)
+        self.setting, self.problem, self.remedy = setting, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.problem}. {_sentence(self.remedy)}"
+
+
+class InvalidMetaDataError(SyncError, ValueError):
+    """A field holds what the protocol refuses (rest-api.md, 6) or cannot carry (1.5).
+
+    Parameters
+    ----------
+    field : str
+        Name of the field.
+    value : object
+        What it holds.
+    remedy : str
+        What to do about it.
+    """
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        super().__init__(field, value, remedy)
+        self.field, self.value, self.remedy = field, value, remedy
+
+    def __str__(self) -> str:
+        shown = repr(self.value)
+        shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
+        return f"{self.field} = {shown} is not possible. {_sentence(self.remedy)}"
+
+
+class ConnectionFailedError(SyncError, ConnectionError):
+    """Nothing answers at the URL of the service.
+
+    Parameters
+    ----------
+    url : str
+        Base URL of the service.
+    reason : str
+        What the network said.
+    """
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return (
+            f"No sync service answers at {self.url} ({self.reason}). "
+            "Check that it runs there and that the URL, port and proxy are right."
+        )
+
+
+class ServiceTimeoutError(ConnectionFailedError, TimeoutError):
+    """The service accepted the connection but did not answer in time."""
+
+    def __str__(self) -> str:
+        return (
+            f"The sync service at {self.url} did not answer in time ({self.reason}). "
+            "Try again, or raise the client's timeout."
+        )
+
+
+class ServiceError(SyncError):
+    """The service answered a call with an error.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    operation : str
+        The client's method that was called, such as ``"update_object"``.
+    subject : str
+        What it was called on, such as ``"object model/defects in organisation 'acme'"``.
+    server_message : str
+        The service's own text; often empty.
+    """
+
+    def __init__(self, status: int, operation: str, subject: str, server_message: str = "") -> None:
+        super().__init__(status, operation, subject, server_message)
+        self.status, self.operation, self.subject = status, operation, subject
+        self.server_message = server_message
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return "Look at the service's log, then try again."
+
+    def __str__(self) -> str:
+        said = f": {self.server_message.rstrip('.')}" if self.server_message else ""
+        return (
+            f"{self.operation} on {self.subject} failed (HTTP {self.status}{said}). {self.remedy}"
+        )
+
+
+class AccessDeniedError(ServiceError):
+    """The service does not accept the credentials for this call (HTTP 403)."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return (
+            "Check the key and the secret, that the organisation is spelled right, "
+            "and that this identity may do it."
+        )
+
+
+class ObjectNotFoundError(ServiceError, LookupError):
+    """There is no such object, or it has no data (HTTP 404)."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return (
+            "It does not exist there, has no data yet, or was deleted. "
+            "See what is there with client.get_objects(object_type)."
+        )
+
+
+class RequestRefusedError(ServiceError):
+    """The service refuses the request: a rule of the protocol or the object's state (HTTP 400)."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return "See client.get_object_status(...) for the state that the object is in."
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service is overloaded, starting or stopping (HTTP 429, 503)."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return "It is busy, starting or stopping: try again in a moment."
+
+
+class TransferBrokenError(SyncError, ConnectionError):
+    """The data of an object stopped in the middle.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    offset : int
+        Bytes that arrived; where to go on.
+    size : int
+        Bytes that were expected, or -1 if that is not known.
+    reason : str
+        What the network said.
+    """
+
+    def __init__(self, subject: str, offset: int, size: int, reason: str) -> None:
+        super().__init__(subject, offset, size, reason)
+        self.subject, self.offset, self.size, self.reason = (
+            subject,
+            offset,
+            size,
+            reason,
+        )
+
+    def __str__(self) -> str:
+        of = f" of {self.size}" if self.size >= 0 else ""
+        return (
+            f"The data of {self.subject} stopped after {self.offset}{of} bytes ({self.reason}). "
+            f"Try again, or go on from offset={self.offset}."
+        )
+
+
+class WaitTimeoutError(SyncError, TimeoutError):
+    """Not every node got to the wanted status in time.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    wanted : str
+        The status that was waited for.
+    timeout : float
+        Seconds waited.
+    missing : sequence of str
+        ``"node: status"`` of each node that is not there.
+    """
+
+    def __init__(self, subject: str, wanted: str, timeout: float, missing: Sequence[str]) -> None:
+        super().__init__(subject, wanted, timeout, tuple(missing))
+        self.subject, self.wanted, self.timeout = subject, wanted, timeout
+        self.missing = tuple(missing)
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
+        who = shown or "no node is registered for it"
+        return (
+            f"{self.subject} is not {self.wanted} everywhere after {self.timeout:g} s: {who}. "
+            "Check that those nodes and their edge programs run, then wait again."
+        )
+
+
+class DataError(SyncError):
+    """The data of an object cannot be used.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    problem, remedy : str
+        What is wrong, and what to do.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {_sentence(self.remedy)}"
+
+
+class DigestMismatchError(DataError):
+    """The bytes are not those that were published.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    expected, actual : str
+        SHA-256 in hexadecimal: of the manifest, and of the bytes.
+    """
+
+    def __init__(self, subject: str, expected: str, actual: str) -> None:
+        super().__init__(
+            subject,
+            f"its bytes have SHA-256 {actual[:16]}..., its manifest says {expected[:16]}...",
+            "It was damaged or exchanged on the way and is not acknowledged: publish it again",
+        )
+        self.args = (subject, expected, actual)
+        self.expected, self.actual = expected, actual
+
+
+class InvalidManifestError(DataError):
+    """The manifest beside the data cannot be read, or contradicts them."""
+
+
+class UntrustedDataError(DataError):
+    """Loading could run code that came with the data, and the caller did not vouch for it."""
+
+
+class LoadError(DataError):
+    """The library of the format refused the data."""
+
+
+class ModelError(SyncError, TypeError):
+    """What was handed in cannot be published.
+
+    Parameters
+    ----------
+    subject : str
+        What was handed in.
+    problem, remedy : str
+        What is wrong, and what to do.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {_sentence(self.remedy)}"
+
+
+class NoCodecError(ModelError):
+    """No codec knows the type of the object."""
+
+
+class UnfittedModelError(ModelError):
+    """The estimator was never fitted, so there is nothing to publish."""
+
+
+class MissingDependencyError(SyncError, ImportError):
+    """An optional library that this needs is not installed.
+
+    Parameters
+    ----------
+    library : str
+        What cannot be imported.
+    purpose : str
+        What needs it.
+    extra : str
+        The extra of syncnb that brings it.
+    """
+
+    def __init__(self, library: str, purpose: str, extra: str) -> None:
+        super().__init__(library, purpose, extra)
+        self.library, self.purpose, self.extra = library, purpose, extra
+
+    def __str__(self) -> str:
+        return f"{self.purpose} needs {self.library}: pip install 'syncnb[{self.extra}]'"
+
+
+class FleetError(SyncError):
+    """A process of a local fleet did not start, or died.
+
+    Parameters
+    ----------
+    process : str
+        Which one.
+    problem : str
+        What happened to it.
+    log : str
+        The end of what it printed.
+    """
+
+    def __init__(self, process: str, problem: str, log: str = "") -> None:
+        super().__init__(process, problem, log)
+        self.process, self.problem, self.log = process, problem, log
+
+    def __str__(self) -> str:
+        said = f" It said:\n{self.log}" if self.log else " It said nothing."
+        return f"{self.process} of the local fleet {self.problem}.{said}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,0 +1,97 @@
+"""The ASGI application: one for a CSS, one for an ESS, and one that holds several of them."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from syncnb.service.core import Service
+from syncnb.service.exchange import empty, text
+from syncnb.service.rest import RestApi
+from syncnb.service.spi import Spi
+
+log = logging.getLogger("syncnb.service")
+
+
+class ServiceApp:
+    """The HTTP face of one service.
+
+    Parameters
+    ----------
+    service : Service
+        What it shows.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._rest = RestApi(service)
+        self._spi = Spi(service) if service.is_css else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request, scope["path"])
+        except (
+            Exception
+        ):  # the last resort: the caller gets an answer, the log the reason
+            log.exception("%s %s failed", request.method, scope["path"])
+            response = text(500, "the service failed: its log says why")
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, path: str) -> Response:
+        cleaned = _cleaned(path)
+        if cleaned != path:
+            return RedirectResponse(quote(cleaned, safe="/:@!$&'()*+,;=~"), 307)
+        if path.startswith("/api/v1/"):
+            return await self._rest(request, path.removeprefix("/api/v1/"))
+        if path.startswith("/spi/v1/") and self._spi is not None:
+            return await self._spi(request, path.removeprefix("/spi/v1/"))
+        return text(404, "404 page not found")
+
+
+class ManyApps:
+    """Several services behind one server, told apart by the port of the connection.
+
+    Parameters
+    ----------
+    apps : mapping
+        Port -> application.
+    """
+
+    def __init__(self, apps: Mapping[int, ASGIApp]) -> None:
+        self._apps = apps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the service that its connection belongs to."""
+        if scope["type"] == "http":
+            app = self._apps.get(scope["server"][1])
+            await (
+                app(scope, receive, send) if app else empty(503)(scope, receive, send)
+            )
+
+
+_WITH_SLASH = (
+    "/api/v1/objects",
+    "/api/v1/destinations",
+    "/api/v1/security",
+    "/spi/v1/objects",
+    "/spi/v1/register",
+)
+
+
+def _cleaned(path: str) -> str:
+    """The path without ``//``, ``/./`` and ``/../`` (rest-api.md, 1.3)."""
+    if path in _WITH_SLASH:
+        return path + "/"
+    if "//" not in path and "/." not in path:
+        return path
+    cleaned = posixpath.normpath("/" + path.lstrip("/"))
+    return cleaned + "/" if path.endswith("/") and cleaned != "/" else cleaned

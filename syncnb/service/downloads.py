@@ -1,0 +1,236 @@
+"""Data that an ESS fetches from its CSS: several at a time, in ranges, resumed after a break."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+
+from syncnb.metadata import Json
+from syncnb.service.config import MIB
+from syncnb.service.core import Service
+from syncnb.service.lifecycle import Conflict, outbox, receiving
+from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED
+from syncnb.service.lifecycle.sending import StoredData
+from syncnb.service.link import CssLink, LinkDown
+from syncnb.service.store import Key, ObjectRecord, Transaction
+
+log = logging.getLogger("syncnb.service")
+
+_SMALL = MIB  # bytes; smaller objects do not queue behind larger ones
+_SMALL_AT_ONCE = 8
+_LONGEST_PAUSE = 5.0  # seconds between two tries
+_TRANSIENT = (408, 429, 502, 503, 504, 307)  # sync-http.md, 10.1
+
+
+class _Hopeless(Exception):
+    """The data cannot be had or are wrong; the text goes to the CSS as feedback."""
+
+
+class Downloads:
+    """All downloads of one node.
+
+    Parameters
+    ----------
+    service : Service
+        The ESS.
+    link : CssLink
+        Where the data are.
+    """
+
+    def __init__(self, service: Service, link: CssLink) -> None:
+        self._service, self._link = service, link
+        self._running: dict[tuple[Key, int], asyncio.Task[None]] = {}
+        self._small = asyncio.Semaphore(_SMALL_AT_ONCE)
+        self._large = asyncio.Semaphore(service.config.transfers)
+        self._group: asyncio.TaskGroup | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Run downloads in this group from now on."""
+        self._group = group
+
+    def fetch(self, key: Key, instance_id: int) -> None:
+        """Begin to fetch an instance, unless that is under way."""
+        name = (key, instance_id)
+        if self._group is not None and name not in self._running:
+            task = self._group.create_task(self._until_done(key, instance_id))
+            self._running[name] = task
+            task.add_done_callback(lambda _: self._running.pop(name, None))
+
+    async def resume_all(self) -> None:
+        """Go on with everything that a restart interrupted."""
+        found = await self._service.store.read(
+            lambda tx: tx.objects_in((PARTIALLY_RECEIVED,))
+        )
+        for record in found:
+            self.fetch(record.key, record.instance_id)
+
+    async def _until_done(self, key: Key, instance_id: int) -> None:
+        tries = 0
+        while True:
+            record = await self._service.store.read(lambda tx: tx.object(key))
+            if (
+                record is None
+                or record.status != PARTIALLY_RECEIVED
+                or record.instance_id != instance_id
+            ):
+                return
+            small = record.meta["objectSize"] <= _SMALL
+            try:
+                async with self._small if small else self._large:
+                    await self._attempt(record)
+                return
+            except LinkDown as down:
+                tries += 1
+                log.info("the data of %s stopped, going on soon: %s", key, down)
+            except Conflict:
+                return  # a newer instance is on its way
+            except OSError as error:
+                await self._give_up(
+                    record, 2, f"the node cannot store the data: {error.strerror}"
+                )
+                return
+            except _Hopeless as reason:
+                await self._give_up(record, 1, str(reason))
+                return
+            await asyncio.sleep(
+                min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
+            )
+
+    async def _attempt(self, record: ObjectRecord) -> None:
+        meta = record.meta
+        ranged = 0 < meta["chunkSize"] < meta["objectSize"] and not meta["metaOnly"]
+        stored = await (self._ranges(record) if ranged else self._whole(record))
+        await self._check(meta, stored)
+        service = self._service
+
+        def complete(tx: Transaction) -> None:
+            receiving.store_data(
+                tx, record.key, record.instance_id, stored.blob, stored.size
+            )
+            outbox.report_received(tx, service.site, record.key, record.instance_id)
+
+        async with service.discarding(stored):
+            await service.store.write(complete)
+
+    async def _whole(self, record: ObjectRecord) -> StoredData:
+        meta = record.meta
+        async with self._link.get_data(meta, None) as answer:
+            _require(answer, record)
+            stored = await self._service.save(_body(answer))
+        if stored.size != meta["objectSize"] and not meta["metaOnly"]:
+            async with self._service.discarding(stored):
+                raise LinkDown(f"{stored.size} of {meta['objectSize']} bytes arrived")
+        return stored
+
+    async def _ranges(self, record: ObjectRecord) -> StoredData:
+        """Fetch chunk by chunk; each is on the disk and noted before the next is asked for."""
+        service, meta = self._service, record.meta
+        size, chunk = meta["objectSize"], meta["chunkSize"]
+        if record.partial is None:
+            writer, at = await service.run(service.blobs.create), 0
+        else:
+            writer = await service.run(service.blobs.resume, record.partial)
+            at = record.ranges[0][1] if record.ranges else 0
+        noted = record.partial is not None
+        try:
+            while at < size:
+                last = min(at + chunk, size) - 1
+                async with self._link.get_data(meta, (at, last)) as answer:
+                    _require(answer, record)
+                    if answer.status == 200 and (at, last) != (0, size - 1):
+                        raise _Hopeless("the CSS ignores ranges of a large object")
+                    done = await service.fill(
+                        writer, _until_broken(answer), at=at, limit=last - at + 1
+                    )
+                at += done
+                await service.store.write(_noting(record, writer.blob_id, at))
+                noted = True
+                if at <= last:
+                    raise LinkDown(f"the data broke off at byte {at} of {size}")
+        finally:
+            writer.close()
+            if not noted:
+                await service.run(service.blobs.delete, writer.blob_id)
+        return StoredData(writer.blob_id, size)
+
+    async def _check(self, meta: dict[str, Json], stored: StoredData) -> None:
+        """Compare the bytes with the digest that the publisher put beside them, if there is one."""
+        expected = published_digest(meta["description"])
+        if expected is None:
+            return
+        actual = await self._service.run(self._service.blobs.sha256, stored.blob)
+        if actual != expected:
+            raise _Hopeless(
+                f"the data do not have the published SHA-256: expected {expected[:16]}..., "
+                f"got {actual[:16]}...; publish the object again"
+            )
+
+    async def _give_up(self, record: ObjectRecord, code: int, reason: str) -> None:
+        log.warning("%s is refused: %s", record.key, reason)
+        feedback = {"Code": code, "RetryInterval": 0, "Reason": reason}
+        await self._service.store.write(
+            lambda tx: outbox.forget_failed(tx, record.key, record.instance_id)
+        )
+        try:
+            await self._link.report(record.meta, "feedback", feedback)
+        except LinkDown as down:
+            log.warning(
+                "the CSS could not be told that %s is refused: %s", record.key, down
+            )
+
+
+def _noting(record: ObjectRecord, blob: str, arrived: int) -> Callable[[Transaction], None]:
+    ranges = ((0, arrived),) if arrived else ()
+    return lambda tx: receiving.store_part(tx, record.key, record.instance_id, blob, ranges)
+
+
+def published_digest(description: str) -> str | None:
+    """SHA-256 of the data, if the description is a manifest that has one (design, decision 1).
+
+    Examples
+    --------
+    >>> published_digest('{"text": "", "syncnb": {"sha256": "00"}}')
+    '00'
+    >>> published_digest("free text") is None
+    True
+    """
+    if not description.startswith("{"):
+        return None
+    try:
+        digest = json.loads(description)["syncnb"]["sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return digest if isinstance(digest, str) else None
+
+
+def _require(answer: aiohttp.ClientResponse, record: ObjectRecord) -> None:
+    if answer.status in (200, 206):
+        return
+    if answer.status in (204, 409):
+        raise Conflict(f"{record.key} is another instance at the CSS now")
+    if answer.status in _TRANSIENT:
+        raise LinkDown(f"the CSS answered HTTP {answer.status}")
+    if answer.status == 404:
+        raise _Hopeless("the CSS has no data for this object")
+    raise _Hopeless(
+        f"the CSS answered HTTP {answer.status} to the request for the data"
+    )
+
+
+async def _body(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async for piece in answer.content.iter_any():
+        yield piece
+
+
+async def _until_broken(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The body as far as it comes: what has arrived need not be fetched again."""
+    try:
+        async for piece in answer.content.iter_any():
+            yield piece
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return

@@ -1,0 +1,208 @@
+"""What an ESS does towards its CSS: register, poll, and act on what comes (sync-http.md, 17.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+
+from syncnb.metadata import Json
+from syncnb.service.config import MAX_WAIT
+from syncnb.service.core import Service
+from syncnb.service.downloads import Downloads
+from syncnb.service.lifecycle import outbox
+from syncnb.service.lifecycle.outbox import Todo
+from syncnb.service.link import CssLink, LinkDown
+from syncnb.service.sender import Sender
+from syncnb.service.store import Key
+from syncnb.service.wire import Malformed, decode_meta
+
+log = logging.getLogger("syncnb.service")
+
+_WAIT = MAX_WAIT - 10.0  # seconds that a CSS is asked to keep a poll
+_PING_INTERVAL = 3600.0  # seconds (sync-http.md, 3)
+_LONGEST_PAUSE = 5.0  # seconds between two tries to reach a CSS that is away
+_AT_ONCE = 8  # items that are worked on at the same time
+_REGISTERED = "registered"
+
+
+class Edge:
+    """The link of one ESS.
+
+    Parameters
+    ----------
+    service : Service
+        The ESS.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._config = service.config
+        self._link = CssLink(service.config, service.authenticator.login)
+        self._downloads = Downloads(service, self._link)
+        self._sender = Sender(service, self._link, self._register_again)
+        self._register = True
+        self._items = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self) -> None:
+        """Serve the link until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._downloads.start(group)
+                group.create_task(self._sender.run(group))
+                pinged = loop.time()
+                pause = Pause(self._config.poll_interval)
+                while True:
+                    try:
+                        if self._register:
+                            await self._registered()
+                        elif loop.time() - pinged > _PING_INTERVAL:
+                            pinged = loop.time()
+                            self._register = await self._link.register("ping") == 404
+                        productive, waited = await self._polled()
+                    except LinkDown as down:
+                        pause.failed(down)
+                        await pause.after_failure()
+                        continue
+                    if pause.recovered():
+                        self._sender.retry_now()
+                    if not waited:
+                        await pause.between_polls(productive)
+        finally:
+            await self._link.close()
+
+    def _register_again(self) -> None:
+        self._register = True
+
+    async def _registered(self) -> None:
+        """Register: as new if the records are, or if the CSS does not know the node."""
+        store, site = self._service.store, self._service.site
+        known = await store.read(lambda tx: tx.flag(_REGISTERED))
+        status = await self._link.register("register") if known else 404
+        if status == 404:
+            status = await self._link.register("register-new")
+            if status == 204:
+                await store.write(lambda tx: outbox.on_forgotten(tx, site))
+        if status != 204:
+            raise LinkDown(_explained("register", status))
+        await store.write(lambda tx: tx.set_flag(_REGISTERED))
+        self._register = False
+        log.info("%s is registered at %s", self._config.node, self._config.css_url)
+        await self._downloads.resume_all()
+
+    async def _polled(self) -> tuple[bool, bool]:
+        """One poll; returns whether something came, and whether the CSS made us wait."""
+        status, items, waited = await self._link.poll(_WAIT)
+        if status == 424:
+            self._register = True
+            return False, False
+        if status not in (200, 204, 304):
+            raise LinkDown(_explained("poll", status))
+        if not items:
+            return False, waited
+        results = await asyncio.gather(*(self._one_at_a_time(item) for item in items))
+        if not any(results):
+            raise LinkDown("no item of a poll could be acknowledged")
+        return True, True  # poll again at once: there may be more
+
+    async def _one_at_a_time(self, item: Json) -> bool:
+        async with self._items:
+            try:
+                return await self._handle(item)
+            except LinkDown as down:
+                log.warning("an item could not be acknowledged: %s", down)
+                return False
+
+    async def _handle(self, item: Json) -> bool:
+        """Act on an item and acknowledge it; False if it cannot be understood."""
+        try:
+            kind = str(item["Type"])
+            meta = decode_meta(item["MetaData"])
+        except (Malformed, KeyError, TypeError):
+            log.warning("the CSS sent an item that cannot be understood")
+            return False
+        key = Key(self._config.org_id, meta["objectType"], meta["objectID"])
+        store = self._service.store
+        if kind == "update":
+            return await self._update(key, meta)
+        if kind == "delete":
+            await store.write(lambda tx: outbox.on_delete_item(tx, key, meta))
+            return await self._acknowledge(meta, "ackDelete")
+        if kind == "consumed":
+            await store.write(
+                lambda tx: outbox.on_consumed_item(tx, key, meta["instanceID"])
+            )
+            return await self._acknowledge(meta, "ackconsumed")
+        if kind in ("deleted", "received"):
+            return await self._acknowledge(
+                meta, "ackDeleted" if kind == "deleted" else "ackreceived"
+            )
+        return False
+
+    async def _update(self, key: Key, meta: dict[str, Json]) -> bool:
+        todo = await self._service.store.write(
+            lambda tx: outbox.on_update_item(tx, key, meta)
+        )
+        if todo is Todo.REFUSE:
+            reason = "this node sends an object of the same type and ID"
+            feedback = {"Code": 1, "RetryInterval": 0, "Reason": reason}
+            status, _ = await self._link.report(meta, "feedback", feedback)
+            return status in (204, 409)
+        if todo is Todo.REPORT:
+            return await self._acknowledge(meta, "received")
+        acknowledged = await self._acknowledge(meta, "updated")
+        if todo in (Todo.FETCH, Todo.CONTINUE):
+            self._downloads.fetch(key, meta["instanceID"])
+        return acknowledged
+
+    async def _acknowledge(self, meta: dict[str, Json], action: str) -> bool:
+        status, _ = await self._link.report(meta, action)
+        if status == 424:
+            self._register = True
+        return status in (204, 409)
+
+
+class Pause:
+    """How long to wait before the next call: the cadence of sync-http.md, 4, and back-off.
+
+    Parameters
+    ----------
+    longest : float
+        Seconds between two polls when nothing happens.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._idle = longest / 10
+        self._failures = 0
+
+    async def between_polls(self, productive: bool) -> None:
+        """Wait longer after each poll that brought nothing."""
+        step = self._longest / 10
+        self._idle = step if productive else min(self._idle + step, self._longest)
+        await asyncio.sleep(self._idle)
+
+    def failed(self, reason: LinkDown) -> None:
+        """Count a failure; only the first of a row is worth a line in the log."""
+        if not self._failures:
+            log.warning("no link to the CSS, trying again: %s", reason)
+        self._failures += 1
+
+    def recovered(self) -> bool:
+        """Whether this success ends a row of failures."""
+        ended, self._failures = self._failures > 0, 0
+        return ended
+
+    async def after_failure(self) -> None:
+        """Back off, never longer than the polling interval, with jitter."""
+        most = min(_LONGEST_PAUSE, self._longest)
+        await asyncio.sleep(
+            min(0.1 * 2**self._failures, most) * random.uniform(0.7, 1.0)
+        )
+
+
+def _explained(call: str, status: int) -> str:
+    if status == 403:
+        return f"{call}: the CSS refuses the node's credentials (HTTP 403)"
+    return f"{call}: the CSS answered HTTP {status}"

@@ -1,0 +1,276 @@
+"""What `rest` and `spi` share: answers, errors, bodies, ranges and waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import logging
+import os
+import re
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from syncnb.metadata import Json
+from syncnb.service.config import MAX_WAIT, MIB
+from syncnb.service.core import Service
+from syncnb.service.lifecycle import (
+    Conflict,
+    Failed,
+    Missing,
+    NoDestination,
+    Refused,
+    Rejected,
+)
+from syncnb.service.store import Topic
+from syncnb.service.wire import Malformed, byte_range, dumps
+
+log = logging.getLogger("syncnb.service")
+
+_STATUS: dict[type[Rejected], int] = {
+    Refused: 400,
+    Missing: 404,
+    Failed: 500,
+    Conflict: 409,
+    NoDestination: 424,
+}
+_READ_SIZE = MIB  # bytes; pieces of 64 KB through a thread cost four times as much
+
+
+class Denied(Exception):
+    """The caller may not do this (403)."""
+
+
+class Answer(Exception):
+    """An answer that ends the handling of a request where it stands."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+def empty(status: int, headers: dict[str, str] | None = None) -> Response:
+    """An answer without a body."""
+    return Response(status_code=status, headers=headers)
+
+
+def text(status: int, reason: str) -> Response:
+    """A line of English."""
+    return Response(f"{reason}\n", status, media_type="text/plain")
+
+
+def json(value: Json) -> Response:
+    """A JSON document."""
+    return Response(dumps(value), media_type="application/json")
+
+
+def unauthorized() -> Response:
+    """The answer to everybody who may not: no 401 in this protocol (rest-api.md, 2.1)."""
+    return Response("Unauthorized", 403, media_type="text/plain")
+
+
+async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
+    """Run a handler and translate what it raises, completely."""
+    try:
+        return await handle()
+    except Answer as answer:
+        return answer.response
+    except Denied:
+        return unauthorized()
+    except Rejected as rejected:
+        return text(_STATUS[type(rejected)], str(rejected))
+    except Malformed as malformed:
+        return text(400, str(malformed))
+    except ClientDisconnect:
+        return empty(400)  # nobody is there to read it
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return text(507, "the disk of the service is full: nothing was changed")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        return text(507, "the disk of the service is full: nothing was changed")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes (413)."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            too_large = (
+                f"the body is larger than {limit} bytes: upload the data on their own"
+            )
+            raise Answer(text(413, too_large))
+    return bytes(body)
+
+
+def preferred_wait(request: Request) -> float:
+    """Seconds of ``Prefer: wait=N`` (RFC 7240, 4.3), 0 if it is not asked for."""
+    for value in request.headers.getlist("prefer"):
+        found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,9})", value, re.IGNORECASE)
+        if found:
+            return min(float(found.group(1)), MAX_WAIT)
+    return 0.0
+
+
+async def when_new(
+    service: Service,
+    request: Request,
+    topic: Topic,
+    produce: Callable[[], Awaitable[Json]],
+    *,
+    nothing: int,
+) -> Response:
+    """Answer a list, and wait for one that is new if the caller prefers that.
+
+    Parameters
+    ----------
+    topic : Topic
+        What changes when the list does.
+    produce : callable
+        Makes the list.
+    nothing : int
+        Status of the answer when it is empty.
+
+    Returns
+    -------
+    Response
+        The list; 304 if it is still the one of ``If-None-Match``; `nothing` if it is empty.
+    """
+    wait = preferred_wait(request)
+    known = request.headers.get("if-none-match")
+    deadline = time.monotonic() + wait
+    with service.signals.listen(topic) as bell:
+        while True:
+            bell.clear()
+            items = await produce()
+            response = json(items) if items else empty(nothing)
+            fresh = bool(items)
+            if items and (wait or known is not None):
+                tag = f'"{hashlib.blake2b(bytes(response.body), digest_size=16).hexdigest()}"'
+                if tag == known:
+                    response, fresh = empty(304), False
+                response.headers["ETag"] = tag
+            left = deadline - time.monotonic()
+            if fresh or left <= 0 or service.signals.stopping:
+                break
+            if not await _rings(bell, request, left):
+                break
+    if wait:
+        response.headers["Preference-Applied"] = f"wait={wait:g}"
+    return response
+
+
+async def _rings(bell: asyncio.Event, request: Request, seconds: float) -> bool:
+    """Wait for the bell; False if the time is over or the caller has gone."""
+    ringing = asyncio.ensure_future(bell.wait())
+    leaving = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait(
+            (ringing, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        return ringing.done() or not leaving.done()
+    finally:
+        ringing.cancel()
+        leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class BlobResponse(Response):
+    """Data of an object, streamed from its file; whole or one range (RFC 9110, 14).
+
+    Parameters
+    ----------
+    service : Service
+        Whose executor reads.
+    file : int
+        Open file descriptor; closed when the answer is out.
+    size : int
+        Bytes in the file.
+    asked : str or None
+        The ``Range`` header.
+    """
+
+    def __init__(
+        self, service: Service, file: int, size: int, asked: str | None
+    ) -> None:
+        self._service, self._file = service, file
+        try:
+            part = byte_range(asked, size)
+        except IndexError:
+            os.close(file)
+            raise Answer(empty(416, {"Content-Range": f"bytes */{size}"})) from None
+        except Malformed:
+            os.close(file)
+            raise
+        whole = part is None or part == (0, size - 1)
+        self._first, last = (0, size - 1) if part is None else part
+        self._length = last - self._first + 1
+        super().__init__(
+            None, 200 if whole else 206, media_type="application/octet-stream"
+        )
+        self.headers["Content-Length"] = str(self._length)
+        if not whole:
+            self.headers["Content-Range"] = f"bytes {self._first}-{last}/{size}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            async for piece in self._pieces():
+                await send(
+                    {"type": "http.response.body", "body": piece, "more_body": True}
+                )
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            os.close(self._file)
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        at, end = self._first, self._first + self._length
+        while at < end:
+            piece = await self._service.run(
+                os.pread, self._file, min(_READ_SIZE, end - at), at
+            )
+            if (
+                not piece
+            ):  # the file is shorter than it was: break the connection, do not lie
+                raise OSError(errno.EIO, "a blob is shorter than its record says")
+            at += len(piece)
+            yield piece
+
+
+async def open_blob(service: Service, blob: str, asked: str | None) -> BlobResponse:
+    """The answer that streams a blob.
+
+    Raises
+    ------
+    Missing
+        It is gone, since the object changed in this very moment.
+    """
+
+    def opened() -> tuple[int, int]:
+        file = os.open(service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC)
+        return file, os.fstat(file).st_size
+
+    try:
+        file, size = await service.run(opened)
+    except FileNotFoundError:
+        raise Missing("the data have just been replaced: try again") from None
+    return BlobResponse(service, file, size, asked)

@@ -1,0 +1,143 @@
+"""What an ESS does with what its CSS sends, and the outbox of what it has to tell it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+
+from syncnb.metadata import Json
+from syncnb.service.lifecycle.base import (
+    CLOUD,
+    COMPLETELY_RECEIVED,
+    CONSUMED,
+    CONSUMED_BY_DEST,
+    DELETED,
+    PARTIALLY_RECEIVED,
+    READY,
+    RECEIVED,
+    SENDING,
+    Site,
+)
+from syncnb.service.lifecycle.receiving import receive_delete, store_update
+from syncnb.service.store import Key, Notice, ObjectRecord, Transaction
+
+OUTBOX = ("update", "updated", "received", "consumed", "delete", "deleted")
+
+
+class Todo(Enum):
+    """What an update item asks of the node."""
+
+    FETCH = "say that it is under way, then fetch the data"
+    CONTINUE = "it is under way already"
+    REPORT = "it is complete"
+    WAIT = "its consumption is being reported"
+    REFUSE = "the name belongs to an object that this node sends"
+
+
+def on_update_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> Todo:
+    """The CSS announces an instance (sync-http.md, 7, step 3)."""
+    old = tx.object(key)
+    if old is not None and old.sender and old.status in (*SENDING, DELETED):
+        return Todo.REFUSE
+    anew = old is None or old.sender or old.status == DELETED
+    if old is not None and not anew and old.instance_id >= meta["instanceID"]:
+        return _known(old, meta)
+    tx.remove_notice(key, CLOUD)
+    record = store_update(tx, key, meta, old)
+    return Todo.FETCH if record.status == PARTIALLY_RECEIVED else Todo.REPORT
+
+
+def _known(old: ObjectRecord, meta: dict[str, Json]) -> Todo:
+    if old.status == PARTIALLY_RECEIVED:
+        return Todo.CONTINUE
+    if old.status == CONSUMED:
+        return Todo.WAIT
+    return Todo.REPORT if old.instance_id == meta["instanceID"] else Todo.CONTINUE
+
+
+def on_delete_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
+    """The CSS deleted an object; an object that this node sends is none of its business."""
+    old = tx.object(key)
+    if old is not None and old.sender and old.status != CONSUMED_BY_DEST:
+        return
+    tx.remove_notice(key, CLOUD)
+    receive_delete(tx, key, meta)
+
+
+def on_consumed_item(tx: Transaction, key: Key, instance_id: int) -> None:
+    """The application of the CSS consumed an object of this node (rest-api.md, 8.2)."""
+    old = tx.object(key)
+    if (
+        old is None
+        or not old.sender
+        or old.instance_id != instance_id
+        or old.status != READY
+    ):
+        return
+    tx.put_object(replace(old, status=CONSUMED_BY_DEST, blob=None))
+    tx.remove_notice(key, CLOUD)
+
+
+def on_answered(tx: Transaction, notice: Notice) -> None:
+    """The CSS took a notice of the outbox (204), or wants to hear no more of it (409)."""
+    present = tx.notice(notice.key, notice.node)
+    if present is None or (present.state, present.instance_id) != (
+        notice.state,
+        notice.instance_id,
+    ):
+        return  # something newer has taken its place
+    tx.remove_notice(notice.key, notice.node)
+    record = tx.object(notice.key)
+    if record is None or record.instance_id != notice.instance_id:
+        return
+    gone = {"consumed": CONSUMED, "deleted": DELETED, "delete": DELETED}.get(
+        notice.state
+    )
+    if record.status == gone:
+        tx.remove_object(record)
+
+
+def on_announced(tx: Transaction, notice: Notice) -> Notice:
+    """The CSS has the metadata of an object of this node; its data are still to be sent."""
+    changed = replace(notice, state="updated")
+    if tx.notice(notice.key, notice.node) == notice:
+        tx.put_notice(changed)
+    return changed
+
+
+def report_received(tx: Transaction, site: Site, key: Key, instance_id: int) -> None:
+    """An object is complete here; the CSS is told, also over a restart."""
+    record = tx.object(key)
+    if record is None or record.instance_id != instance_id:
+        return
+    if record.status in (COMPLETELY_RECEIVED, RECEIVED):
+        tx.put_notice(
+            Notice(key, CLOUD, "received", instance_id, record.data_id, site.clock())
+        )
+
+
+def forget_failed(tx: Transaction, key: Key, instance_id: int) -> None:
+    """An object could not be fetched and the CSS knows why; when announced again it is new."""
+    record = tx.object(key)
+    if record is None or record.instance_id != instance_id:
+        return
+    if record.status == PARTIALLY_RECEIVED:
+        tx.remove_object(record)
+
+
+def on_forgotten(tx: Transaction, site: Site) -> None:
+    """The CSS does not know this node any more: begin anew, and send again what it may lack."""
+    for record in tx.objects_of(site.org):
+        if record.status == PARTIALLY_RECEIVED:
+            tx.remove_object(record)
+        elif record.sender and record.status == READY and not record.meta["inactive"]:
+            tx.put_notice(
+                Notice(
+                    record.key,
+                    CLOUD,
+                    "update",
+                    record.instance_id,
+                    record.data_id,
+                    site.clock(),
+                )
+            )

@@ -1,0 +1,152 @@
+"""The receiving end of an object: it arrives over the link, applications acknowledge it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncnb.metadata import Json
+from syncnb.service.lifecycle.base import (
+    CLOUD,
+    COMPLETELY_RECEIVED,
+    CONSUMED,
+    DELETED,
+    PARTIALLY_RECEIVED,
+    RECEIVED,
+    Conflict,
+    Refused,
+    Site,
+)
+from syncnb.service.store import Key, Node, Notice, ObjectRecord, Transaction
+from syncnb.service.store.records import Ranges
+
+
+def wants_data(meta: dict[str, Json], old: ObjectRecord | None) -> bool:
+    """Whether the data of an update have to be transferred (sync-http.md, 7 and 8)."""
+    if meta["noData"] or meta["link"]:
+        return False
+    known = old is not None and old.blob is not None and old.data_id == meta["dataID"]
+    return not (meta["metaOnly"] and (known or meta["dataID"] == 0))
+
+
+def store_update(
+    tx: Transaction, key: Key, meta: dict[str, Json], old: ObjectRecord | None
+) -> ObjectRecord:
+    """Store the metadata that arrived; what is half fetched of another instance goes."""
+    kept = old.blob if old is not None and not old.sender and meta["metaOnly"] else None
+    wanted = wants_data(meta, old)
+    record = ObjectRecord(
+        key=key,
+        status=PARTIALLY_RECEIVED if wanted else COMPLETELY_RECEIVED,
+        sender=False,
+        meta=meta,
+        blob=None if wanted else kept,
+        receivers_left=meta["consumers"],
+        consumers_left=meta["consumers"],
+    )
+    tx.put_object(record)
+    return record
+
+
+def store_part(
+    tx: Transaction, key: Key, instance_id: int, blob: str, ranges: Ranges
+) -> None:
+    """Note which bytes of the data are on the disk, so that a break costs only the rest."""
+    record = tx.object(key)
+    if (
+        record is None
+        or record.status != PARTIALLY_RECEIVED
+        or record.instance_id != instance_id
+    ):
+        raise Conflict(f"{key} has changed meanwhile")
+    tx.put_object(replace(record, partial=blob, ranges=ranges))
+
+
+def store_data(
+    tx: Transaction, key: Key, instance_id: int, blob: str, size: int
+) -> ObjectRecord:
+    """All data of an instance are on the disk: the application may have it."""
+    record = tx.object(key)
+    if record is None or record.sender or record.instance_id != instance_id:
+        raise Conflict(f"{key} has changed meanwhile")
+    if record.status not in (PARTIALLY_RECEIVED, COMPLETELY_RECEIVED, RECEIVED):
+        raise Conflict(f"{key} is {record.status}")
+    record = replace(
+        record,
+        status=COMPLETELY_RECEIVED,
+        blob=blob,
+        partial=None,
+        ranges=(),
+        meta=record.meta | {"objectSize": size},
+    )
+    tx.put_object(record)
+    return record
+
+
+def mark_received(tx: Transaction, key: Key) -> None:
+    """An application took note of an object and wants to keep it (rest-api.md, 8.3)."""
+    record = _complete(tx, key)
+    left = record.receivers_left - 1
+    status = RECEIVED if left == 0 else record.status
+    tx.put_object(replace(record, receivers_left=left, status=status))
+
+
+def mark_consumed(tx: Transaction, site: Site, key: Key) -> None:
+    """An application is done with an object; after the last one the sender is told."""
+    record = _complete(tx, key)
+    left = record.consumers_left - 1
+    record = replace(
+        record, consumers_left=left, status=CONSUMED if left == 0 else record.status
+    )
+    tx.put_object(record)
+    if left == 0:
+        _tell_sender(tx, site, record, "consumedPending" if site.is_css else "consumed")
+
+
+def mark_deleted(tx: Transaction, site: Site, key: Key) -> None:
+    """An application has acted on a deletion; after the last one the sender is told."""
+    record = tx.object(key)
+    if record is None:
+        raise Refused(f"there is no object {key}")
+    if record.status != DELETED:
+        raise Refused(f"{key} is {record.status}, not deleted")
+    if record.sender:
+        return  # the sender's own tombstone waits for the nodes, not for its applications
+    left = record.consumers_left - 1
+    tx.put_object(replace(record, consumers_left=left))
+    if left == 0:
+        _tell_sender(tx, site, record, "deletedPending" if site.is_css else "deleted")
+
+
+def receive_delete(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
+    """The sender deleted an object: keep a tombstone until the application has seen it."""
+    tx.put_object(
+        ObjectRecord(
+            key=key,
+            status=DELETED,
+            sender=False,
+            meta=meta | {"deleted": True},
+            receivers_left=meta["consumers"],
+            consumers_left=meta["consumers"],
+        )
+    )
+
+
+def _complete(tx: Transaction, key: Key) -> ObjectRecord:
+    record = tx.object(key)
+    if record is None:
+        raise Refused(f"there is no object {key}")
+    if record.status not in (COMPLETELY_RECEIVED, RECEIVED):
+        raise Refused(f"{key} is {record.status}: there is nothing to acknowledge")
+    return record
+
+
+def _tell_sender(tx: Transaction, site: Site, record: ObjectRecord, state: str) -> None:
+    node = record.origin if site.is_css else CLOUD
+    if site.is_css and tx.destination(record.key.org, node) is None:
+        tx.remove_object(record)  # the node is gone for good: nobody is left to be told
+        tx.remove_notices(record.key)
+        return
+    due = site.clock() + (site.resend_after if site.is_css else 0)
+    tx.put_notice(
+        Notice(record.key, Node(*node), state, record.instance_id, record.data_id, due)
+    )

@@ -1,0 +1,175 @@
+"""The outbox of an ESS: what it has to tell its CSS, kept until that has taken it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+from collections.abc import AsyncIterator, Callable
+
+from syncnb.metadata import Json
+from syncnb.service.config import MIB
+from syncnb.service.core import Service
+from syncnb.service.lifecycle import outbox
+from syncnb.service.lifecycle.base import CLOUD
+from syncnb.service.link import CssLink, LinkDown
+from syncnb.service.store import Key, Notice, ObjectRecord
+
+log = logging.getLogger("syncnb.service")
+
+_AT_ONCE = 8
+_LONGEST_PAUSE = 30.0  # seconds between two tries of one call
+
+
+class Sender:
+    """Works off the outbox of one node.
+
+    Parameters
+    ----------
+    service : Service
+        The ESS.
+    link : CssLink
+        The CSS.
+    register_again : callable
+        Called when the CSS does not know the node.
+    """
+
+    def __init__(
+        self, service: Service, link: CssLink, register_again: Callable[[], None]
+    ) -> None:
+        self._service, self._link = service, link
+        self._register_again = register_again
+        self._running: set[Key] = set()
+        self._later: dict[
+            Notice, tuple[int, float]
+        ] = {}  # tries, and when the next is due
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._bell = asyncio.Event()
+
+    def retry_now(self) -> None:
+        """The link is back: do not wait out the pauses."""
+        self._later.clear()
+        self._bell.set()
+
+    async def run(self, group: asyncio.TaskGroup) -> None:
+        """Send whatever is in the outbox, until cancelled."""
+        loop, site = asyncio.get_running_loop(), self._service.site
+        with self._service.signals.listen(("notices", site.org, *CLOUD)) as bell:
+            self._bell = bell
+            while True:
+                bell.clear()
+                waiting = await self._service.store.read(
+                    lambda tx: tx.notices_for(site.org, CLOUD, outbox.OUTBOX)
+                )
+                self._later = {
+                    n: later for n, later in self._later.items() if n in waiting
+                }
+                now = loop.time()
+                pauses = []
+                for notice in waiting:
+                    due = self._later.get(notice, (0, now))[1]
+                    if due > now:
+                        pauses.append(due - now)
+                    elif notice.key not in self._running:
+                        self._running.add(notice.key)
+                        group.create_task(self._send(notice))
+                try:
+                    await asyncio.wait_for(bell.wait(), min(pauses, default=None))
+                except TimeoutError:
+                    pass  # a pause is over
+
+    async def _send(self, notice: Notice) -> None:
+        tries = self._later.get(notice, (0, 0.0))[0] + 1
+        try:
+            async with self._slots:
+                await self._deliver(notice, first=tries == 1)
+        except LinkDown as down:
+            pause = min(0.5 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
+            self._later[notice] = (tries, asyncio.get_running_loop().time() + pause)
+            log.info("%s of %s goes out later: %s", notice.state, notice.key, down)
+        finally:
+            self._running.discard(notice.key)
+            self._bell.set()
+
+    async def _deliver(self, notice: Notice, *, first: bool) -> None:
+        store = self._service.store
+        record = await store.read(lambda tx: tx.object(notice.key))
+        if record is not None and record.instance_id == notice.instance_id:
+            if notice.state in ("update", "updated"):
+                notice = await self._upload(notice, record, first=first)
+            else:
+                body = record.meta if notice.state in ("delete", "deleted") else None
+                status, _ = await self._link.report(record.meta, notice.state, body)
+                self._require(status, (204, 409))
+        await store.write(lambda tx: outbox.on_answered(tx, notice))
+
+    async def _upload(
+        self, notice: Notice, record: ObjectRecord, *, first: bool
+    ) -> Notice:
+        """Metadata, then data (sync-http.md, 8); returns the notice as it is now."""
+        meta = self._own(record.meta)
+        status, headers = await self._link.report(meta, "update", meta)
+        self._require(status, (204, 409))
+        if status == 409 and (
+            (first and notice.state == "update") or "Upload-Complete" in headers
+        ):
+            return notice  # it is there, or a newer one is
+        unfinished = notice.state == "update"
+        if status == 204 and unfinished:
+            notice = await self._service.store.write(
+                lambda tx: outbox.on_announced(tx, notice)
+            )
+        offset = headers.get("Upload-Offset")
+        wanted = not (meta["noData"] or meta["link"]) and record.blob is not None
+        if wanted and (not meta["metaOnly"] or offset is not None):
+            await self._put_data(meta, record.blob or "", offset)
+        return notice
+
+    async def _put_data(
+        self, meta: dict[str, Json], blob: str, offset: str | None
+    ) -> None:
+        """In ranges to a CSS that said how far it is, whole to any other (sync-http.md, 9.3)."""
+        service = self._service
+        size, chunk = service.blobs.size(blob), service.config.chunk_size
+        ranged = offset is not None and size > chunk
+        at = int(offset or 0) if ranged else 0
+        file = await service.run(
+            os.open, service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC
+        )
+        try:
+            while True:
+                end = min(at + chunk, size) if ranged else size
+                data = self._pieces(file, at, end)
+                status = await self._link.put_data(
+                    meta, data, (at, end), size, ranged=ranged
+                )
+                if status == 409:
+                    return  # complete, or replaced by a newer instance
+                self._require(status, (204,))
+                at = end
+                if at >= size:
+                    return
+        finally:
+            os.close(file)
+
+    async def _pieces(self, file: int, at: int, end: int) -> AsyncIterator[bytes]:
+        while at < end:
+            piece = await self._service.run(os.pread, file, min(MIB, end - at), at)
+            if not piece:
+                raise LinkDown("the stored data are shorter than they were")
+            at += len(piece)
+            yield piece
+
+    def _own(self, meta: dict[str, Json]) -> dict[str, Json]:
+        """The metadata as the CSS wants them: this node is destination and origin."""
+        config = self._service.config
+        own = {"destinationType": config.node_type, "destinationID": config.node_id}
+        own |= {"originType": config.node_type, "originID": config.node_id}
+        return meta | own | {"consumers": max(meta["consumers"], 1)}
+
+    def _require(self, status: int, wanted: tuple[int, ...]) -> None:
+        if status == 424:
+            self._register_again()
+        if status not in wanted:
+            raise LinkDown(f"the CSS answered HTTP {status}")

@@ -1,0 +1,24 @@
+"""Records of a service: what is stored (`records`), where (`schema`), how it is read and written
+(`transaction`), and how that gets to the disk (`database`)."""
+
+from syncnb.service.store.database import Store
+from syncnb.service.store.records import (
+    DestinationRecord,
+    Key,
+    Node,
+    Notice,
+    ObjectRecord,
+    Topic,
+)
+from syncnb.service.store.transaction import Transaction
+
+__all__ = [
+    "DestinationRecord",
+    "Key",
+    "Node",
+    "Notice",
+    "ObjectRecord",
+    "Store",
+    "Topic",
+    "Transaction",
+]

@@ -1,0 +1,102 @@
+"""Data that arrive in several requests with ``Content-Range``: collected until all bytes are there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from starlette.requests import ClientDisconnect, Request
+
+from syncnb.service.core import Service
+from syncnb.service.lifecycle import Conflict
+from syncnb.service.lifecycle.sending import StoredData
+from syncnb.service.store import ObjectRecord, Transaction
+from syncnb.service.store.records import Ranges
+from syncnb.service.wire import content_range
+
+
+async def receive_chunk(
+    service: Service, request: Request, record: ObjectRecord, header: str
+) -> StoredData | None:
+    """Store one chunk of the data of an object (rest-api.md, 4.17; sync-http.md, 9.3).
+
+    Parameters
+    ----------
+    record : ObjectRecord
+        The object, as it is now.
+    header : str
+        The ``Content-Range`` header.
+
+    Returns
+    -------
+    StoredData or None
+        The data, once the last missing byte has arrived.
+
+    Raises
+    ------
+    Malformed
+        The header is not ``bytes first-last/total``.
+    Conflict
+        The object changed while the chunk arrived.
+    """
+    first, last, total = content_range(header)
+    if record.partial is None:
+        writer = await service.run(service.blobs.create)
+    else:
+        writer = await service.run(service.blobs.resume, record.partial)
+    try:
+        wanted = last - first + 1
+        done = await service.fill(
+            writer, _until_broken(request), at=first, limit=wanted
+        )
+    finally:
+        writer.close()
+
+    def note(tx: Transaction) -> ObjectRecord:
+        present = tx.object(record.key)
+        if (
+            present is None
+            or present.instance_id != record.instance_id
+            or present.partial not in (None, writer.blob_id)
+        ):
+            raise Conflict(f"{record.key} has changed meanwhile")
+        ranges = with_range(present.ranges, first, first + done)
+        changed = replace(present, partial=writer.blob_id, ranges=ranges)
+        tx.put_object(changed)
+        return changed
+
+    try:
+        changed = await service.store.write(note)
+    except Conflict:
+        if record.partial is None:
+            await service.run(service.blobs.delete, writer.blob_id)
+        raise
+    if changed.ranges != ((0, total),):
+        return None
+    return StoredData(writer.blob_id, total)
+
+
+async def _until_broken(request: Request) -> AsyncIterator[bytes]:
+    """The body as far as it came: what has arrived need not be sent again."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        return
+
+
+def with_range(ranges: Ranges, first: int, end: int) -> Ranges:
+    """Add the bytes from `first` up to `end`, joining what touches.
+
+    Examples
+    --------
+    >>> with_range(((0, 4),), 4, 8)
+    ((0, 8),)
+    """
+    joined: list[tuple[int, int]] = []
+    for start, stop in sorted([*ranges, (first, end)]):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        elif stop > start:
+            joined.append((start, stop))
+    return tuple(joined)
