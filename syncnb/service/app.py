@@ -39,9 +39,7 @@ class ServiceApp:
         request = Request(scope, receive)
         try:
             response = await self._answer(request, scope["path"])
-        except (
-            Exception
-        ):  # the last resort: the caller gets an answer, the log the reason
+        except Exception:  # the last resort: the caller gets an answer, the log the reason
             log.exception("%s %s failed", request.method, scope["path"])
             response = text(500, "the service failed: its log says why")
         await response(scope, receive, send)
@@ -73,9 +71,7 @@ class ManyApps:
         """Hand a request to the service that its connection belongs to."""
         if scope["type"] == "http":
             app = self._apps.get(scope["server"][1])
-            await (
-                app(scope, receive, send) if app else empty(503)(scope, receive, send)
-            )
+            await (app(scope, receive, send) if app else empty(503)(scope, receive, send))
 
 
 _WITH_SLASH = (

@@ -1,4 +1,4 @@
-"""Data of objects as files: written aside, synced to disk, named at random, never by what users sent."""
+"""Data of objects as files: synced to disk, named at random and never by what users sent."""
 
 from __future__ import annotations
 

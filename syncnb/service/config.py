@@ -10,9 +10,7 @@ from syncnb.errors import SettingsError
 from syncnb.metadata import check_name
 
 MIB = 1 << 20
-MAX_WAIT = (
-    60.0  # seconds; the longest `Prefer: wait` that is honoured (design, decision 4)
-)
+MAX_WAIT = 60.0  # seconds; the longest `Prefer: wait` that is honoured (design, decision 4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +81,7 @@ class ServiceConfig:
             )
         object.__setattr__(self, "address", (host.strip("[]"), int(port)))
         if self.poll_interval <= 0:
-            raise SettingsError(
-                "poll", f"{self.poll_interval:g} s", "give a positive number"
-            )
+            raise SettingsError("poll", f"{self.poll_interval:g} s", "give a positive number")
         if self.role == "ess":
             self._check_node()
 
@@ -97,9 +93,7 @@ class ServiceConfig:
         object.__setattr__(self, "css_url", self.css_url.rstrip("/"))
         node_type, _, node_id = self.node.partition("/")
         if not node_type or not node_id or "/" in node_id:
-            raise SettingsError(
-                "node", f"{self.node!r} is not type/id", "write it as edge/node1"
-            )
+            raise SettingsError("node", f"{self.node!r} is not type/id", "write it as edge/node1")
         check_name("org", self.org_id)
         check_name("node type", node_type)
         check_name("node id", node_id)

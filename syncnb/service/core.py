@@ -24,7 +24,9 @@ from syncnb.service.store import Node, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_RESEND_TIMES = 6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
+_RESEND_TIMES = (
+    6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
+)
 
 
 class Service:
@@ -83,9 +85,7 @@ class Service:
         self.store.close()
         os.close(self._lock)
 
-    async def run(
-        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what works on files off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: function(*args, **kwargs)
@@ -138,8 +138,9 @@ class Service:
     async def fill(
         self, writer: BlobWriter, chunks: AsyncIterator[bytes], *, at: int, limit: int
     ) -> int:
-        """Write at most `limit` bytes of a stream into a blob from byte `at`; what is over is read
-        and thrown away (existing nodes pad their last chunk: sync-http.md, 9.3).
+        """Write at most `limit` bytes of a stream into a blob from byte `at`.
+
+        What is over is read and thrown away: existing nodes pad their last chunk (sync-http.md, 9.3).
 
         Returns
         -------
@@ -156,9 +157,7 @@ class Service:
         return done
 
 
-async def pieces_of(
-    chunks: AsyncIterator[bytes], size: int
-) -> AsyncIterator[bytearray]:
+async def pieces_of(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytearray]:
     """Gather small chunks into pieces of about `size` bytes, so that each costs one hand-over."""
     buffer = bytearray()
     async for chunk in chunks:
@@ -173,9 +172,7 @@ async def pieces_of(
 def _lock_folder(config: ServiceConfig) -> int:
     try:
         config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(
-            config.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        lock = os.open(config.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise SettingsError(
             "data",

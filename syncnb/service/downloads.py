@@ -63,9 +63,7 @@ class Downloads:
 
     async def resume_all(self) -> None:
         """Go on with everything that a restart interrupted."""
-        found = await self._service.store.read(
-            lambda tx: tx.objects_in((PARTIALLY_RECEIVED,))
-        )
+        found = await self._service.store.read(lambda tx: tx.objects_in((PARTIALLY_RECEIVED,)))
         for record in found:
             self.fetch(record.key, record.instance_id)
 
@@ -90,16 +88,12 @@ class Downloads:
             except Conflict:
                 return  # a newer instance is on its way
             except OSError as error:
-                await self._give_up(
-                    record, 2, f"the node cannot store the data: {error.strerror}"
-                )
+                await self._give_up(record, 2, f"the node cannot store the data: {error.strerror}")
                 return
             except _Hopeless as reason:
                 await self._give_up(record, 1, str(reason))
                 return
-            await asyncio.sleep(
-                min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
-            )
+            await asyncio.sleep(min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0))
 
     async def _attempt(self, record: ObjectRecord) -> None:
         meta = record.meta
@@ -109,9 +103,7 @@ class Downloads:
         service = self._service
 
         def complete(tx: Transaction) -> None:
-            receiving.store_data(
-                tx, record.key, record.instance_id, stored.blob, stored.size
-            )
+            receiving.store_data(tx, record.key, record.instance_id, stored.blob, stored.size)
             outbox.report_received(tx, service.site, record.key, record.instance_id)
 
         async with service.discarding(stored):
@@ -179,9 +171,7 @@ class Downloads:
         try:
             await self._link.report(record.meta, "feedback", feedback)
         except LinkDown as down:
-            log.warning(
-                "the CSS could not be told that %s is refused: %s", record.key, down
-            )
+            log.warning("the CSS could not be told that %s is refused: %s", record.key, down)
 
 
 def _noting(record: ObjectRecord, blob: str, arrived: int) -> Callable[[Transaction], None]:
@@ -217,9 +207,7 @@ def _require(answer: aiohttp.ClientResponse, record: ObjectRecord) -> None:
         raise LinkDown(f"the CSS answered HTTP {answer.status}")
     if answer.status == 404:
         raise _Hopeless("the CSS has no data for this object")
-    raise _Hopeless(
-        f"the CSS answered HTTP {answer.status} to the request for the data"
-    )
+    raise _Hopeless(f"the CSS answered HTTP {answer.status} to the request for the data")
 
 
 async def _body(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -130,9 +130,7 @@ class Edge:
             await store.write(lambda tx: outbox.on_delete_item(tx, key, meta))
             return await self._acknowledge(meta, "ackDelete")
         if kind == "consumed":
-            await store.write(
-                lambda tx: outbox.on_consumed_item(tx, key, meta["instanceID"])
-            )
+            await store.write(lambda tx: outbox.on_consumed_item(tx, key, meta["instanceID"]))
             return await self._acknowledge(meta, "ackconsumed")
         if kind in ("deleted", "received"):
             return await self._acknowledge(
@@ -141,9 +139,7 @@ class Edge:
         return False
 
     async def _update(self, key: Key, meta: dict[str, Json]) -> bool:
-        todo = await self._service.store.write(
-            lambda tx: outbox.on_update_item(tx, key, meta)
-        )
+        todo = await self._service.store.write(lambda tx: outbox.on_update_item(tx, key, meta))
         if todo is Todo.REFUSE:
             reason = "this node sends an object of the same type and ID"
             feedback = {"Code": 1, "RetryInterval": 0, "Reason": reason}
@@ -197,9 +193,7 @@ class Pause:
     async def after_failure(self) -> None:
         """Back off, never longer than the polling interval, with jitter."""
         most = min(_LONGEST_PAUSE, self._longest)
-        await asyncio.sleep(
-            min(0.1 * 2**self._failures, most) * random.uniform(0.7, 1.0)
-        )
+        await asyncio.sleep(min(0.1 * 2**self._failures, most) * random.uniform(0.7, 1.0))
 
 
 def _explained(call: str, status: int) -> str:

@@ -104,9 +104,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            too_large = (
-                f"the body is larger than {limit} bytes: upload the data on their own"
-            )
+            too_large = f"the body is larger than {limit} bytes: upload the data on their own"
             raise Answer(text(413, too_large))
     return bytes(body)
 
@@ -173,9 +171,7 @@ async def _rings(bell: asyncio.Event, request: Request, seconds: float) -> bool:
     ringing = asyncio.ensure_future(bell.wait())
     leaving = asyncio.ensure_future(_gone(request))
     try:
-        await asyncio.wait(
-            (ringing, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait((ringing, leaving), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return ringing.done() or not leaving.done()
     finally:
         ringing.cancel()
@@ -202,9 +198,7 @@ class BlobResponse(Response):
         The ``Range`` header.
     """
 
-    def __init__(
-        self, service: Service, file: int, size: int, asked: str | None
-    ) -> None:
+    def __init__(self, service: Service, file: int, size: int, asked: str | None) -> None:
         self._service, self._file = service, file
         try:
             part = byte_range(asked, size)
@@ -217,9 +211,7 @@ class BlobResponse(Response):
         whole = part is None or part == (0, size - 1)
         self._first, last = (0, size - 1) if part is None else part
         self._length = last - self._first + 1
-        super().__init__(
-            None, 200 if whole else 206, media_type="application/octet-stream"
-        )
+        super().__init__(None, 200 if whole else 206, media_type="application/octet-stream")
         self.headers["Content-Length"] = str(self._length)
         if not whole:
             self.headers["Content-Range"] = f"bytes {self._first}-{last}/{size}"
@@ -235,9 +227,7 @@ class BlobResponse(Response):
                 }
             )
             async for piece in self._pieces():
-                await send(
-                    {"type": "http.response.body", "body": piece, "more_body": True}
-                )
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:
             os.close(self._file)
@@ -245,12 +235,8 @@ class BlobResponse(Response):
     async def _pieces(self) -> AsyncIterator[bytes]:
         at, end = self._first, self._first + self._length
         while at < end:
-            piece = await self._service.run(
-                os.pread, self._file, min(_READ_SIZE, end - at), at
-            )
-            if (
-                not piece
-            ):  # the file is shorter than it was: break the connection, do not lie
+            piece = await self._service.run(os.pread, self._file, min(_READ_SIZE, end - at), at)
+            if not piece:  # the file is shorter than it was: break the connection, do not lie
                 raise OSError(errno.EIO, "a blob is shorter than its record says")
             at += len(piece)
             yield piece

@@ -14,9 +14,7 @@ from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.security import Login
 from syncnb.service.wire import Malformed, dumps, loads
 
-_SHORT = aiohttp.ClientTimeout(
-    total=120, sock_connect=10
-)  # seconds; sync-http.md, 10.5
+_SHORT = aiohttp.ClientTimeout(total=120, sock_connect=10)  # seconds; sync-http.md, 10.5
 _LONG = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
 _LARGEST_POLL = 256 * MIB  # bytes; a poll has no paging, but it has an end
 
@@ -72,12 +70,8 @@ class CssLink:
             Status, items, and whether the CSS did wait.
         """
         headers = {"Prefer": f"wait={wait:g}"}
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=10, sock_read=wait + 30
-        )
-        async with self._open(
-            "GET", "/spi/v1/objects/", headers, None, timeout
-        ) as answer:
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=wait + 30)
+        async with self._open("GET", "/spi/v1/objects/", headers, None, timeout) as answer:
             waited = "wait=" in answer.headers.get("Preference-Applied", "")
             if answer.status != 200:
                 return answer.status, [], waited
@@ -101,9 +95,7 @@ class CssLink:
         body: Mapping[str, Json] | None = None,
     ) -> tuple[int, Mapping[str, str]]:
         """Call an action on the instance that `meta` describe; returns status and headers."""
-        return await self._send(
-            "PUT", self._path(meta, action), dumps(body) if body else b""
-        )
+        return await self._send("PUT", self._path(meta, action), dumps(body) if body else b"")
 
     @asynccontextmanager
     async def get_data(
@@ -111,9 +103,7 @@ class CssLink:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The data of an instance, or the bytes from the first to the last of `span`."""
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1]}"}
-        async with self._open(
-            "GET", self._path(meta, "data"), headers, None, _LONG
-        ) as answer:
+        async with self._open("GET", self._path(meta, "data"), headers, None, _LONG) as answer:
             yield answer
 
     async def put_data(
@@ -129,9 +119,7 @@ class CssLink:
         headers = {"Content-Length": str(span[1] - span[0])}
         if ranged:
             headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{total}"
-        async with self._open(
-            "PUT", self._path(meta, "data"), headers, data, _LONG
-        ) as answer:
+        async with self._open("PUT", self._path(meta, "data"), headers, data, _LONG) as answer:
             return answer.status
 
     def _path(self, meta: Mapping[str, Json], action: str) -> str:
@@ -139,9 +127,7 @@ class CssLink:
         name = "/".join(quote(part, safe="") for part in names)
         return f"/spi/v1/objects/{name}/{meta['instanceID']}/{meta['dataID']}/{action}"
 
-    async def _send(
-        self, method: str, path: str, body: bytes
-    ) -> tuple[int, Mapping[str, str]]:
+    async def _send(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str]]:
         async with self._open(method, path, {}, body, _SHORT) as answer:
             return answer.status, answer.headers
 

@@ -24,9 +24,7 @@ class Organizations:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    async def __call__(
-        self, request: Request, identity: Identity, path: str
-    ) -> Response:
+    async def __call__(self, request: Request, identity: Identity, path: str) -> Response:
         """Answer a request; `path` is what follows ``/api/v1/organizations/``."""
         org = path.removesuffix("/")
         if "/" in org:

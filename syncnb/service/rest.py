@@ -79,9 +79,7 @@ class RestApi:
         return text(404, "404 page not found")
 
     def _identify(self, request: Request) -> Identity:
-        identity = self._service.authenticator.identify(
-            request.headers.get("authorization")
-        )
+        identity = self._service.authenticator.identify(request.headers.get("authorization"))
         if identity is None or identity.kind == "edgenode":
             raise Denied
         return identity
@@ -149,20 +147,14 @@ class RestApi:
                 for record in found
             ]
 
-        return await when_new(
-            self._service, request, ("destinations", org), produce, nothing=404
-        )
+        return await when_new(self._service, request, ("destinations", org), produce, nothing=404)
 
-    async def _objects_at(
-        self, org: str, dest_type: str, dest_id: str, word: str
-    ) -> Response:
+    async def _objects_at(self, org: str, dest_type: str, dest_id: str, word: str) -> Response:
         if any(c in dest_type + dest_id for c in "<>"):
             raise Refused("the destination holds < or >")
         if word != "objects":
             return text(404, "404 page not found")
-        found = await self._service.store.read(
-            lambda tx: tx.objects_at(org, dest_type, dest_id)
-        )
+        found = await self._service.store.read(lambda tx: tx.objects_at(org, dest_type, dest_id))
         if not found:
             return empty(404)
         return json(
@@ -192,9 +184,7 @@ class RestApi:
             parts.pop()
         if parts == [""]:
             self._identify(request)
-            return empty(
-                404 if self._service.is_css and request.method == "GET" else 400
-            )
+            return empty(404 if self._service.is_css and request.method == "GET" else 400)
         if len(parts) > 3:
             return empty(400)
         for name, kind in zip(
@@ -236,9 +226,7 @@ class RestApi:
             return [_summary(tx, record) for record in shown]
 
         async def produce() -> Json:
-            return await self._service.store.read(
-                all_objects if everything else updates
-            )
+            return await self._service.store.read(all_objects if everything else updates)
 
         topic = ("updates", org, object_type)
         return await when_new(self._service, request, topic, produce, nothing=404)
@@ -253,9 +241,7 @@ class RestApi:
             return await self._delete(identity, key)
         return empty(405)
 
-    async def _put_object(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _put_object(self, request: Request, identity: Identity, key: Key) -> Response:
         service, is_css = self._service, self._service.is_css
         body = loads(await read_body(request, service.config.max_metadata_size))
         if not isinstance(body, dict):
@@ -303,9 +289,7 @@ class RestApi:
         if record is None and service.is_css and identity.kind == "syncadmin":
             raise Refused(f"there is no object {key}")
         try:
-            await service.store.write(
-                lambda tx: sending.delete_object(tx, service.site, key)
-            )
+            await service.store.write(lambda tx: sending.delete_object(tx, service.site, key))
         except Missing:
             return empty(404)
         return empty(204)
@@ -315,14 +299,8 @@ class RestApi:
     ) -> Response:
         method = request.method
         if operation in _MARKS:
-            return (
-                await self._mark(identity, key, operation)
-                if method == "PUT"
-                else empty(405)
-            )
-        handlers: dict[
-            tuple[str, str], Callable[[Request, Identity, Key], Awaitable[Response]]
-        ] = {
+            return await self._mark(identity, key, operation) if method == "PUT" else empty(405)
+        handlers: dict[tuple[str, str], Callable[[Request, Identity, Key], Awaitable[Response]]] = {
             ("GET", "status"): self._status,
             ("GET", "data"): self._get_data,
             ("PUT", "data"): self._put_data,
@@ -334,27 +312,19 @@ class RestApi:
         if handler is not None:
             return await handler(request, identity, key)
         known = any(name == operation for _, name in handlers)
-        return empty(
-            405 if known or method not in ("GET", "PUT", "POST", "DELETE") else 400
-        )
+        return empty(405 if known or method not in ("GET", "PUT", "POST", "DELETE") else 400)
 
     async def _status(self, request: Request, identity: Identity, key: Key) -> Response:
         record = await self._readable(identity, key)
-        return Response(
-            record.status, media_type="plain/text"
-        )  # the halves are swapped on purpose
+        return Response(record.status, media_type="plain/text")  # the halves are swapped on purpose
 
-    async def _get_data(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _get_data(self, request: Request, identity: Identity, key: Key) -> Response:
         record = await self._readable(identity, key)
         if record.blob is None or record.status in WITHOUT_DATA:
             return empty(404)
         return await open_blob(self._service, record.blob, request.headers.get("range"))
 
-    async def _put_data(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _put_data(self, request: Request, identity: Identity, key: Key) -> Response:
         service = self._service
         if self._access(identity, key.org) is Access.DENIED:
             raise Denied
@@ -371,15 +341,11 @@ class RestApi:
         if spread is not None:
             whole = await receive_chunk(service, request, record, spread)
             if whole is not None:
-                await service.store.write(
-                    lambda tx: sending.put_data(tx, service.site, key, whole)
-                )
+                await service.store.write(lambda tx: sending.put_data(tx, service.site, key, whole))
             return empty(204, {"Mms-Upload-Owner": service.upload_owner})
         stored = await service.save(request.stream())
         async with service.discarding(stored):
-            await service.store.write(
-                lambda tx: sending.put_data(tx, service.site, key, stored)
-            )
+            await service.store.write(lambda tx: sending.put_data(tx, service.site, key, stored))
         return empty(204)
 
     async def _mark(self, identity: Identity, key: Key, operation: str) -> Response:
@@ -402,9 +368,7 @@ class RestApi:
 
     # ------------------------------------------------- destinations of an object
 
-    async def _get_deliveries(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _get_deliveries(self, request: Request, identity: Identity, key: Key) -> Response:
         await self._readable(identity, key)
         if not self._service.is_css:
             return empty(404)
@@ -412,13 +376,9 @@ class RestApi:
         async def produce() -> Json:
             return await self._service.store.read(lambda tx: _deliveries(tx, key))
 
-        return await when_new(
-            self._service, request, ("deliveries", *key), produce, nothing=404
-        )
+        return await when_new(self._service, request, ("deliveries", *key), produce, nothing=404)
 
-    async def _put_deliveries(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _put_deliveries(self, request: Request, identity: Identity, key: Key) -> Response:
         entries = _entries(await self._deliveries_body(request, identity, key))
         wanted = {sending.parse_node(entry) for entry in entries}
         site = self._service.site
@@ -427,13 +387,9 @@ class RestApi:
         )
         return empty(204)
 
-    async def _post_deliveries(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Response:
+    async def _post_deliveries(self, request: Request, identity: Identity, key: Key) -> Response:
         body = await self._deliveries_body(request, identity, key)
-        action = (
-            str(member(body, "action") or "").lower() if isinstance(body, dict) else ""
-        )
+        action = str(member(body, "action") or "").lower() if isinstance(body, dict) else ""
         if action not in ("add", "remove"):
             raise Refused('action is neither "add" nor "remove"')
         named = {sending.parse_node(e) for e in _entries(member(body, "destinations"))}
@@ -449,9 +405,7 @@ class RestApi:
         )
         return empty(204)
 
-    async def _deliveries_body(
-        self, request: Request, identity: Identity, key: Key
-    ) -> Json:
+    async def _deliveries_body(self, request: Request, identity: Identity, key: Key) -> Json:
         service = self._service
         if not service.is_css:
             raise Refused("an edge node has no destinations")
@@ -497,9 +451,7 @@ def _inline(value: Json) -> bytes | None:
 def _entries(value: Json) -> list[str]:
     if value is None:
         return []
-    if not isinstance(value, list) or not all(
-        isinstance(entry, str) for entry in value
-    ):
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise Malformed('the destinations are not an array of "type:id"')
     if any(c in entry for entry in value for c in "<>"):
         raise Refused("a destination holds < or >")

@@ -99,9 +99,7 @@ class Authenticator:
         if scheme.lower() != "basic":
             return None
         try:
-            key, colon, secret = (
-                base64.b64decode(token, validate=True).decode().partition(":")
-            )
+            key, colon, secret = base64.b64decode(token, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
         digest, identity = self._known.get(key, (self._nobody, None))
@@ -122,11 +120,7 @@ def read_access(identity: Identity, org: str, *, is_css: bool) -> Access:
         return Access.FULL if identity.org == org else Access.DENIED
     if identity.kind == "service":
         return Access.DENIED
-    return (
-        Access.FULL
-        if identity.kind == "admin" and identity.org == org
-        else Access.PUBLIC
-    )
+    return Access.FULL if identity.kind == "admin" and identity.org == org else Access.PUBLIC
 
 
 def may_write(identity: Identity, org: str, *, is_css: bool) -> bool:
@@ -146,9 +140,7 @@ def link_node(identity: Identity | None, header: str | None) -> tuple[str, Node]
     org, node = parts[0], Node(parts[1], parts[2])
     if identity.org != org:
         return None
-    if identity.kind == "admin" or (
-        identity.kind == "edgenode" and identity.node == node
-    ):
+    if identity.kind == "admin" or (identity.kind == "edgenode" and identity.node == node):
         return org, node
     return None
 
@@ -161,14 +153,10 @@ def _read(path: Path) -> dict[str, Json]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(
-            "auth", f"{path} cannot be read ({error.strerror})", remedy
-        ) from error
+        raise SettingsError("auth", f"{path} cannot be read ({error.strerror})", remedy) from error
     except ValueError as error:
         raise SettingsError("auth", f"{path} is not JSON ({error})", remedy) from error
     entries = content.get("credentials", {}) if isinstance(content, dict) else None
-    if not isinstance(entries, dict) or not all(
-        isinstance(e, dict) for e in entries.values()
-    ):
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
         raise SettingsError("auth", f"{path} has no object of credentials", remedy)
     return dict(content)

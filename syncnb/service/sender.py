@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -35,15 +36,11 @@ class Sender:
         Called when the CSS does not know the node.
     """
 
-    def __init__(
-        self, service: Service, link: CssLink, register_again: Callable[[], None]
-    ) -> None:
+    def __init__(self, service: Service, link: CssLink, register_again: Callable[[], None]) -> None:
         self._service, self._link = service, link
         self._register_again = register_again
         self._running: set[Key] = set()
-        self._later: dict[
-            Notice, tuple[int, float]
-        ] = {}  # tries, and when the next is due
+        self._later: dict[Notice, tuple[int, float]] = {}  # tries, and when the next is due
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._bell = asyncio.Event()
 
@@ -62,9 +59,7 @@ class Sender:
                 waiting = await self._service.store.read(
                     lambda tx: tx.notices_for(site.org, CLOUD, outbox.OUTBOX)
                 )
-                self._later = {
-                    n: later for n, later in self._later.items() if n in waiting
-                }
+                self._later = {n: later for n, later in self._later.items() if n in waiting}
                 now = loop.time()
                 pauses = []
                 for notice in waiting:
@@ -74,17 +69,18 @@ class Sender:
                     elif notice.key not in self._running:
                         self._running.add(notice.key)
                         group.create_task(self._send(notice))
-                try:
+                with contextlib.suppress(TimeoutError):  # a pause is over
                     await asyncio.wait_for(bell.wait(), min(pauses, default=None))
-                except TimeoutError:
-                    pass  # a pause is over
 
     async def _send(self, notice: Notice) -> None:
         tries = self._later.get(notice, (0, 0.0))[0] + 1
         try:
             async with self._slots:
                 await self._deliver(notice, first=tries == 1)
-        except LinkDown as down:
+        except (
+            LinkDown,
+            OSError,
+        ) as down:  # OSError: the blob was replaced in this moment
             pause = min(0.5 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
             self._later[notice] = (tries, asyncio.get_running_loop().time() + pause)
             log.info("%s of %s goes out later: %s", notice.state, notice.key, down)
@@ -104,46 +100,34 @@ class Sender:
                 self._require(status, (204, 409))
         await store.write(lambda tx: outbox.on_answered(tx, notice))
 
-    async def _upload(
-        self, notice: Notice, record: ObjectRecord, *, first: bool
-    ) -> Notice:
+    async def _upload(self, notice: Notice, record: ObjectRecord, *, first: bool) -> Notice:
         """Metadata, then data (sync-http.md, 8); returns the notice as it is now."""
         meta = self._own(record.meta)
         status, headers = await self._link.report(meta, "update", meta)
         self._require(status, (204, 409))
-        if status == 409 and (
-            (first and notice.state == "update") or "Upload-Complete" in headers
-        ):
+        if status == 409 and ((first and notice.state == "update") or "Upload-Complete" in headers):
             return notice  # it is there, or a newer one is
         unfinished = notice.state == "update"
         if status == 204 and unfinished:
-            notice = await self._service.store.write(
-                lambda tx: outbox.on_announced(tx, notice)
-            )
+            notice = await self._service.store.write(lambda tx: outbox.on_announced(tx, notice))
         offset = headers.get("Upload-Offset")
         wanted = not (meta["noData"] or meta["link"]) and record.blob is not None
         if wanted and (not meta["metaOnly"] or offset is not None):
             await self._put_data(meta, record.blob or "", offset)
         return notice
 
-    async def _put_data(
-        self, meta: dict[str, Json], blob: str, offset: str | None
-    ) -> None:
+    async def _put_data(self, meta: dict[str, Json], blob: str, offset: str | None) -> None:
         """In ranges to a CSS that said how far it is, whole to any other (sync-http.md, 9.3)."""
         service = self._service
         size, chunk = service.blobs.size(blob), service.config.chunk_size
         ranged = offset is not None and size > chunk
         at = int(offset or 0) if ranged else 0
-        file = await service.run(
-            os.open, service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC
-        )
+        file = await service.run(os.open, service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC)
         try:
             while True:
                 end = min(at + chunk, size) if ranged else size
                 data = self._pieces(file, at, end)
-                status = await self._link.put_data(
-                    meta, data, (at, end), size, ranged=ranged
-                )
+                status = await self._link.put_data(meta, data, (at, end), size, ranged=ranged)
                 if status == 409:
                     return  # complete, or replaced by a newer instance
                 self._require(status, (204,))

@@ -25,9 +25,7 @@ from syncnb.service.store import Transaction
 log = logging.getLogger("syncnb.service")
 
 _THREADS = 8  # for SQL and files of all services of the process
-_KEEP_ALIVE = (
-    75  # seconds; longer than the longest wait, so that a node keeps its connection
-)
+_KEEP_ALIVE = 75  # seconds; longer than the longest wait, so that a node keeps its connection
 _GRACE = 5  # seconds that requests under way have when the process stops
 
 
@@ -178,9 +176,7 @@ def _bind(config: ServiceConfig) -> socket.socket:
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         one.bind((host, port))
-        one.listen(
-            1024
-        )  # a port that somebody else listens on is refused here, not later
+        one.listen(1024)  # a port that somebody else listens on is refused here, not later
     except OSError as error:
         one.close()
         if error.errno == errno.EADDRINUSE:

@@ -102,9 +102,7 @@ class Spi:
             raise Denied
         if len(parts) == 2 and parts[1] == "resend" and request.method == "PUT":
             site = self._service.site
-            await self._service.store.write(
-                lambda tx: links.resend(tx, site, org, node)
-            )
+            await self._service.store.write(lambda tx: links.resend(tx, site, org, node))
             return empty(204)
         call = _parse(node, parts)
         if request.method == "GET":
@@ -112,9 +110,7 @@ class Spi:
         return await self._put(request, call)
 
     def _identify(self, request: Request) -> tuple[str, Node]:
-        identity = self._service.authenticator.identify(
-            request.headers.get("authorization")
-        )
+        identity = self._service.authenticator.identify(request.headers.get("authorization"))
         found = link_node(identity, request.headers.get("x-sync-service-dest"))
         if found is None:
             raise Denied
@@ -149,9 +145,7 @@ class Spi:
 
     async def _poll(self, request: Request, org: str, node: Node) -> Response:
         async def produce() -> Json:
-            items = await self._service.store.read(
-                lambda tx: links.poll_items(tx, org, node)
-            )
+            items = await self._service.store.read(lambda tx: links.poll_items(tx, org, node))
             return self._without_ignored((org, node), items)
 
         topic = ("notices", org, *node)
@@ -224,9 +218,7 @@ class Spi:
     async def _report(self, call: _Call, instance_id: int, action: str) -> Response:
         site = self._service.site
         await self._service.store.write(
-            lambda tx: links.on_report(
-                tx, site, call.key, call.node, instance_id, action
-            )
+            lambda tx: links.on_report(tx, site, call.key, call.node, instance_id, action)
         )
         return empty(204)
 
@@ -242,9 +234,7 @@ class Spi:
         if record.status != PARTIALLY_RECEIVED:
             return empty(204)
         # How much of the data is here already: a node that knows the header goes on from there.
-        arrived = (
-            record.ranges[0][1] if record.ranges and record.ranges[0][0] == 0 else 0
-        )
+        arrived = record.ranges[0][1] if record.ranges and record.ranges[0][0] == 0 else 0
         return empty(204, {"Upload-Offset": str(arrived)})
 
     async def _put_data(self, request: Request, call: _Call) -> Response:
@@ -274,16 +264,12 @@ class Spi:
 
     async def _delete(self, request: Request, call: _Call) -> Response:
         meta = await self._meta(request, call.key)
-        await self._service.store.write(
-            lambda tx: links.on_delete(tx, call.key, call.node, meta)
-        )
+        await self._service.store.write(lambda tx: links.on_delete(tx, call.key, call.node, meta))
         return empty(204)
 
     async def _deleted(self, request: Request, call: _Call) -> Response:
         meta = await self._meta(request, call.key)
-        return await self._report(
-            call, meta["instanceID"] or call.instance_id, "deleted"
-        )
+        return await self._report(call, meta["instanceID"] or call.instance_id, "deleted")
 
     async def _feedback(self, request: Request, call: _Call) -> Response:
         body = loads(await read_body(request, self._service.config.max_metadata_size))
@@ -323,8 +309,6 @@ def _parse(node: Node, parts: list[str]) -> _Call:
         parts = [*parts[:4], "0", parts[4]]
     try:
         org, object_type, object_id, instance, data, action = parts
-        return _Call(
-            node, Key(org, object_type, object_id), int(instance), int(data), action
-        )
+        return _Call(node, Key(org, object_type, object_id), int(instance), int(data), action)
     except ValueError:
         raise Malformed("the path is not org/type/id/instance/data/action") from None

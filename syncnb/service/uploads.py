@@ -1,4 +1,4 @@
-"""Data that arrive in several requests with ``Content-Range``: collected until all bytes are there."""
+"""Data that arrive in several requests with ``Content-Range``, until all bytes are there."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ async def receive_chunk(
         writer = await service.run(service.blobs.resume, record.partial)
     try:
         wanted = last - first + 1
-        done = await service.fill(
-            writer, _until_broken(request), at=first, limit=wanted
-        )
+        done = await service.fill(writer, _until_broken(request), at=first, limit=wanted)
     finally:
         writer.close()
 

@@ -13,9 +13,7 @@ from syncnb.service.wire import has_tag, is_file_uri, is_name, parse_time
 
 _PART = r"(?:0|[1-9]\d*)"
 _VERSION = rf"{_PART}(?:\.{_PART}){{0,2}}"
-_RANGE = re.compile(
-    rf"{_VERSION}|[\[(]\s*{_VERSION}\s*,\s*(?:{_VERSION}|INFINITY)\s*[\])]"
-)
+_RANGE = re.compile(rf"{_VERSION}|[\[(]\s*{_VERSION}\s*,\s*(?:{_VERSION}|INFINITY)\s*[\])]")
 
 
 def validate(
@@ -45,9 +43,7 @@ def validate(
     for name in ("publicKey", "signature"):
         _need(_is_base64(meta[name]), f"{name} is not base64")
     _expiration(meta, is_css, now)
-    _need(
-        not meta["version"] or is_name(meta["version"]), "version is not a valid name"
-    )
+    _need(not meta["version"] or is_name(meta["version"]), "version is not a valid name")
     _need(not has_tag(meta["description"]), "description holds something like a tag")
     _need(
         not (meta["metaOnly"] and has_data and not data_is_empty),

@@ -151,10 +151,7 @@ def _property(item: Json) -> dict[str, Json]:
 
 def _service(item: Json) -> dict[str, Json]:
     item = _object(item)
-    return {
-        name: _text(member(item, name))
-        for name in ("orgID", "arch", "serviceName", "version")
-    }
+    return {name: _text(member(item, name)) for name in ("orgID", "arch", "serviceName", "version")}
 
 
 def is_name(text: str) -> bool:
@@ -189,9 +186,7 @@ def boolean(text: str | None) -> bool:
 
 def parse_time(text: str) -> datetime | None:
     """An RFC 3339 time, or None. Python's own parser takes more than RFC 3339 does."""
-    if not re.fullmatch(
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text
-    ):
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text):
         return None
     try:
         return datetime.fromisoformat(text)
@@ -217,9 +212,7 @@ def content_range(text: str) -> tuple[int, int, int]:
         raise Malformed(f"Content-Range {text!r} is not 'bytes first-last/total'")
     first, last, total = (int(number) for number in found.groups())
     if first > last or last >= total:
-        raise Malformed(
-            f"Content-Range {text!r}: the range does not lie inside the total"
-        )
+        raise Malformed(f"Content-Range {text!r}: the range does not lie inside the total")
     return first, last, total
 
 

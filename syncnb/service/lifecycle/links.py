@@ -47,9 +47,7 @@ _ACCEPTED = {
 }
 
 
-def register(
-    tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool
-) -> None:
+def register(tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool) -> None:
     """A node is back: what it had not acknowledged is announced again."""
     touch(tx, site, org, node, persistent=persistent)
     if persistent:
@@ -60,9 +58,7 @@ def register(
             announce(tx, site, record, node)
 
 
-def register_new(
-    tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool
-) -> None:
+def register_new(tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool) -> None:
     """A node is new, or empty: it gets everything that addresses it."""
     tx.put_destination(DestinationRecord(org, node, persistent, site.clock()))
     done = ("consumed", "delivered") if persistent else ("consumed",)
@@ -125,9 +121,7 @@ def _item(
         meta["consumers"], 1
     )  # with 0 an existing node never reports the consumption
     if not destination.persistent:
-        meta["chunkSize"] = (
-            0  # existing in-memory nodes cannot fetch ranges (sync-http.md, 9.2)
-        )
+        meta["chunkSize"] = 0  # existing in-memory nodes cannot fetch ranges (sync-http.md, 9.2)
     return meta
 
 
@@ -136,14 +130,8 @@ def on_report(
 ) -> None:
     """A node calls ``updated``, ``received``, ``consumed`` or an ``ack...`` for an instance."""
     notice = tx.notice(key, node)
-    if (
-        notice is None
-        or notice.instance_id != instance_id
-        or notice.state not in _ACCEPTED[call]
-    ):
-        state = (
-            "there is no record" if notice is None else f"the record is {notice.state}"
-        )
+    if notice is None or notice.instance_id != instance_id or notice.state not in _ACCEPTED[call]:
+        state = "there is no record" if notice is None else f"the record is {notice.state}"
         raise Conflict(f"{call} for {key} by {node} does not fit: {state}")
     _REPORTS[call](tx, site, notice)
 
@@ -185,11 +173,7 @@ def _deleted(tx: Transaction, site: Site, notice: Notice) -> None:
 
 def _ack_of_own(tx: Transaction, site: Site, notice: Notice) -> None:
     record = tx.object(notice.key)
-    if (
-        record is not None
-        and not record.sender
-        and record.instance_id == notice.instance_id
-    ):
+    if record is not None and not record.sender and record.instance_id == notice.instance_id:
         tx.remove_object(record)
     tx.remove_notice(notice.key, notice.node)
 
@@ -280,8 +264,7 @@ def on_update(
             raise Conflict(f"{key} is an object of the cloud")
         same = old.instance_id == meta["instanceID"]
         if old.origin == node and (
-            old.instance_id > meta["instanceID"]
-            or (same and old.status != PARTIALLY_RECEIVED)
+            old.instance_id > meta["instanceID"] or (same and old.status != PARTIALLY_RECEIVED)
         ):
             raise Conflict(f"instance {meta['instanceID']} of {key} is known")
         if same and old.origin == node:
@@ -302,9 +285,7 @@ def on_delete(tx: Transaction, key: Key, node: Node, meta: dict[str, Json]) -> N
 
 
 def _advance(tx: Transaction, site: Site, notice: Notice, state: str) -> None:
-    tx.put_notice(
-        replace(notice, state=state, resend_at=site.clock() + site.resend_after)
-    )
+    tx.put_notice(replace(notice, state=state, resend_at=site.clock() + site.resend_after))
 
 
 def _finish_deletion(tx: Transaction, key: Key) -> None:

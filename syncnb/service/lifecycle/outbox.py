@@ -67,12 +67,7 @@ def on_delete_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
 def on_consumed_item(tx: Transaction, key: Key, instance_id: int) -> None:
     """The application of the CSS consumed an object of this node (rest-api.md, 8.2)."""
     old = tx.object(key)
-    if (
-        old is None
-        or not old.sender
-        or old.instance_id != instance_id
-        or old.status != READY
-    ):
+    if old is None or not old.sender or old.instance_id != instance_id or old.status != READY:
         return
     tx.put_object(replace(old, status=CONSUMED_BY_DEST, blob=None))
     tx.remove_notice(key, CLOUD)
@@ -90,9 +85,7 @@ def on_answered(tx: Transaction, notice: Notice) -> None:
     record = tx.object(notice.key)
     if record is None or record.instance_id != notice.instance_id:
         return
-    gone = {"consumed": CONSUMED, "deleted": DELETED, "delete": DELETED}.get(
-        notice.state
-    )
+    gone = {"consumed": CONSUMED, "deleted": DELETED, "delete": DELETED}.get(notice.state)
     if record.status == gone:
         tx.remove_object(record)
 
@@ -111,9 +104,7 @@ def report_received(tx: Transaction, site: Site, key: Key, instance_id: int) -> 
     if record is None or record.instance_id != instance_id:
         return
     if record.status in (COMPLETELY_RECEIVED, RECEIVED):
-        tx.put_notice(
-            Notice(key, CLOUD, "received", instance_id, record.data_id, site.clock())
-        )
+        tx.put_notice(Notice(key, CLOUD, "received", instance_id, record.data_id, site.clock()))
 
 
 def forget_failed(tx: Transaction, key: Key, instance_id: int) -> None:

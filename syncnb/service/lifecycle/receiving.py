@@ -47,23 +47,15 @@ def store_update(
     return record
 
 
-def store_part(
-    tx: Transaction, key: Key, instance_id: int, blob: str, ranges: Ranges
-) -> None:
+def store_part(tx: Transaction, key: Key, instance_id: int, blob: str, ranges: Ranges) -> None:
     """Note which bytes of the data are on the disk, so that a break costs only the rest."""
     record = tx.object(key)
-    if (
-        record is None
-        or record.status != PARTIALLY_RECEIVED
-        or record.instance_id != instance_id
-    ):
+    if record is None or record.status != PARTIALLY_RECEIVED or record.instance_id != instance_id:
         raise Conflict(f"{key} has changed meanwhile")
     tx.put_object(replace(record, partial=blob, ranges=ranges))
 
 
-def store_data(
-    tx: Transaction, key: Key, instance_id: int, blob: str, size: int
-) -> ObjectRecord:
+def store_data(tx: Transaction, key: Key, instance_id: int, blob: str, size: int) -> ObjectRecord:
     """All data of an instance are on the disk: the application may have it."""
     record = tx.object(key)
     if record is None or record.sender or record.instance_id != instance_id:
@@ -94,9 +86,7 @@ def mark_consumed(tx: Transaction, site: Site, key: Key) -> None:
     """An application is done with an object; after the last one the sender is told."""
     record = _complete(tx, key)
     left = record.consumers_left - 1
-    record = replace(
-        record, consumers_left=left, status=CONSUMED if left == 0 else record.status
-    )
+    record = replace(record, consumers_left=left, status=CONSUMED if left == 0 else record.status)
     tx.put_object(record)
     if left == 0:
         _tell_sender(tx, site, record, "consumedPending" if site.is_css else "consumed")
@@ -147,6 +137,4 @@ def _tell_sender(tx: Transaction, site: Site, record: ObjectRecord, state: str) 
         tx.remove_notices(record.key)
         return
     due = site.clock() + (site.resend_after if site.is_css else 0)
-    tx.put_notice(
-        Notice(record.key, Node(*node), state, record.instance_id, record.data_id, due)
-    )
+    tx.put_notice(Notice(record.key, Node(*node), state, record.instance_id, record.data_id, due))

@@ -124,9 +124,7 @@ def _delete_on_css(tx: Transaction, site: Site, old: ObjectRecord) -> None:
     tx.wake([("deliveries", *old.key)])
 
 
-def replace_destinations(
-    tx: Transaction, site: Site, key: Key, wanted: Iterable[Node]
-) -> None:
+def replace_destinations(tx: Transaction, site: Site, key: Key, wanted: Iterable[Node]) -> None:
     """Exactly these nodes shall have the object (rest-api.md, 4.24)."""
     change_destinations(tx, site, key, lambda _: set(wanted))
 
@@ -153,18 +151,14 @@ def change_destinations(
         add_destination(tx, site, record, node)
 
 
-def add_destination(
-    tx: Transaction, site: Site, record: ObjectRecord, node: Node
-) -> None:
+def add_destination(tx: Transaction, site: Site, record: ObjectRecord, node: Node) -> None:
     """Put a node on the list; it gets the object at once if that is ready."""
     tx.set_delivery(record.key, node, "pending")
     if record.status == READY and not record.meta["inactive"]:
         announce(tx, site, record, node)
 
 
-def remove_destination(
-    tx: Transaction, site: Site, record: ObjectRecord, node: Node
-) -> None:
+def remove_destination(tx: Transaction, site: Site, record: ObjectRecord, node: Node) -> None:
     """Take a node off the list; if it ever heard of the object, it is told to delete it."""
     tx.remove_delivery(record.key, node)
     if tx.notice(record.key, node) is not None:
@@ -187,14 +181,10 @@ def _announce_if_ready(tx: Transaction, site: Site, record: ObjectRecord) -> Non
         announce(tx, site, record, node)
 
 
-def _notify(
-    tx: Transaction, site: Site, record: ObjectRecord, node: Node, state: str
-) -> None:
+def _notify(tx: Transaction, site: Site, record: ObjectRecord, node: Node, state: str) -> None:
     # A pending notice of a CSS waits for the node's poll; one of an ESS is due at once.
     due = site.clock() + (site.resend_after if site.is_css else 0)
-    tx.put_notice(
-        Notice(record.key, node, state, record.instance_id, record.data_id, due)
-    )
+    tx.put_notice(Notice(record.key, node, state, record.instance_id, record.data_id, due))
 
 
 def _require_sending(old: ObjectRecord | None, key: Key) -> None:
@@ -213,9 +203,7 @@ def _check_policy(old: ObjectRecord | None, meta: dict[str, Json]) -> None:
         raise Refused("an update can neither add nor remove a destinationPolicy")
 
 
-def _addressed(
-    tx: Transaction, site: Site, key: Key, meta: dict[str, Json]
-) -> set[Node]:
+def _addressed(tx: Transaction, site: Site, key: Key, meta: dict[str, Json]) -> set[Node]:
     """The registered nodes that the metadata address."""
     if meta["destinationPolicy"] is not None:
         return set()
@@ -235,9 +223,7 @@ def addresses(meta: dict[str, Json], node: Node) -> bool:
         return False
     if meta["destinationsList"]:
         return str(node) in meta["destinationsList"]
-    return meta["destinationType"] in ("", node.dest_type) and meta[
-        "destinationID"
-    ] in (
+    return meta["destinationType"] in ("", node.dest_type) and meta["destinationID"] in (
         "",
         node.dest_id,
     )
@@ -257,9 +243,7 @@ def parse_node(entry: str) -> Node:
     return Node(dest_type, dest_id)
 
 
-def _set_destinations(
-    tx: Transaction, site: Site, record: ObjectRecord, wanted: set[Node]
-) -> None:
+def _set_destinations(tx: Transaction, site: Site, record: ObjectRecord, wanted: set[Node]) -> None:
     for node in tx.deliveries(record.key).keys() - wanted:
         remove_destination(tx, site, record, node)
     for node in wanted:

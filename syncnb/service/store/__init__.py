@@ -1,5 +1,6 @@
 """Records of a service: what is stored (`records`), where (`schema`), how it is read and written
-(`transaction`), and how that gets to the disk (`database`)."""
+(`transaction`), and how that gets to the disk (`database`).
+"""
 
 from syncnb.service.store.database import Store
 from syncnb.service.store.records import (

@@ -1,4 +1,4 @@
-"""SQLite under a service: concurrent writes share one commit, which is on the disk when they return."""
+"""SQLite under a service: concurrent writes share a commit, and wait until it is on the disk."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from syncnb.service.store.schema import migrate
 from syncnb.service.store.transaction import Transaction
 
 T = TypeVar("T")
-_MOST_PER_COMMIT = (
-    64  # writes; keeps the first of a long queue from waiting for the last
-)
+_MOST_PER_COMMIT = 64  # writes; keeps the first of a long queue from waiting for the last
 
 
 @dataclass(slots=True)
@@ -120,17 +118,14 @@ class Store:
         while True:
             with self._lock:
                 batch = [
-                    self._queue.popleft()
-                    for _ in range(min(len(self._queue), _MOST_PER_COMMIT))
+                    self._queue.popleft() for _ in range(min(len(self._queue), _MOST_PER_COMMIT))
                 ]
                 if not batch:
                     self._busy = False
                     return
             self._commit(batch)
             batch[0].loop.call_soon_threadsafe(self._resolve, batch)
-            for blob in {
-                blob for write in batch if not write.error for blob in write.dropped
-            }:
+            for blob in {blob for write in batch if not write.error for blob in write.dropped}:
                 self._on_dropped(blob)
 
     def _commit(self, batch: list[_Write]) -> None:
@@ -146,7 +141,7 @@ class Store:
                         transaction.topics,
                         transaction.dropped,
                     )
-                except Exception as error:  # the caller's own: handed back to it
+                except Exception as error:  # noqa: BLE001  (the caller's own: handed back to it)
                     write.error = error
                     execute("ROLLBACK TO one")
                 execute("RELEASE one")
@@ -162,9 +157,7 @@ class Store:
         for write in batch:
             if write.error is None:
                 topics.update(write.topics)
-            if (
-                write.future.done()
-            ):  # its request was cancelled; the work is done all the same
+            if write.future.done():  # its request was cancelled; the work is done all the same
                 continue
             if write.error is not None:
                 write.future.set_exception(write.error)
@@ -175,11 +168,7 @@ class Store:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=30
-    )
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(
-        "PRAGMA synchronous = FULL"
-    )  # a commit is on the disk when it returns
+    connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
     return connection

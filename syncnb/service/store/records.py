@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 from syncnb.metadata import Json
 
-Topic = tuple[
-    str, ...
-]  # what a waiting request listens to, such as ("updates", org, type)
+Topic = tuple[str, ...]  # what a waiting request listens to, such as ("updates", org, type)
 Ranges = tuple[tuple[int, int], ...]  # half-open, sorted, disjoint, in bytes
 
 

@@ -39,9 +39,7 @@ CREATE TABLE organizations (org TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL
 CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
 """
 
-_MIGRATIONS = (
-    ("0001 objects, deliveries, notices, destinations, organizations", _FIRST),
-)
+_MIGRATIONS = (("0001 objects, deliveries, notices, destinations, organizations", _FIRST),)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -52,9 +50,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection : sqlite3.Connection
         In autocommit mode.
     """
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)"
-    )
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)")
     done = {name for (name,) in connection.execute("SELECT name FROM migrations")}
     for name, script in _MIGRATIONS:
         if name in done:

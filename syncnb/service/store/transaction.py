@@ -25,9 +25,7 @@ _OBJECT = (
     "partial, ranges"
 )
 _NOTICE = "org, object_type, object_id, dest_type, dest_id, state, instance_id, data_id, resend_at"
-_DESTINATION = (
-    "org, dest_type, dest_id, persistent, last_contact, communication, code_version"
-)
+_DESTINATION = "org, dest_type, dest_id, persistent, last_contact, communication, code_version"
 _THE_OBJECT = "org = :org AND object_type = :object_type AND object_id = :object_id"
 _THE_NODE = "dest_type = :dest_type AND dest_id = :dest_id"
 _decode = msgspec.json.Decoder().decode
@@ -109,9 +107,7 @@ class Transaction:
             record.key._asdict(),
         ).fetchone()
         self.dropped.update(
-            blob
-            for blob in old or ()
-            if blob and blob not in (record.blob, record.partial)
+            blob for blob in old or () if blob and blob not in (record.blob, record.partial)
         )
         columns = _OBJECT.split(", ")
         self._execute(
@@ -148,9 +144,7 @@ class Transaction:
 
     def next_instance(self) -> int:
         """A number that grows with every call, over restarts and restores (sync-http.md, 12)."""
-        row = self._execute(
-            "SELECT value FROM counters WHERE name = 'instance'"
-        ).fetchone()
+        row = self._execute("SELECT value FROM counters WHERE name = 'instance'").fetchone()
         value = max(time.time_ns(), (row[0] + 1) if row else 0)
         self._execute(
             "INSERT INTO counters (name, value) VALUES ('instance', :value) "
@@ -161,9 +155,7 @@ class Transaction:
 
     def flag(self, name: str) -> bool:
         """Whether a flag was set, ever."""
-        found = self._execute(
-            "SELECT 1 FROM counters WHERE name = :name", {"name": name}
-        )
+        found = self._execute("SELECT 1 FROM counters WHERE name = :name", {"name": name})
         return found.fetchone() is not None
 
     def set_flag(self, name: str) -> None:
@@ -184,9 +176,7 @@ class Transaction:
         )
         return {Node(*row[:2]): (row[2], row[3]) for row in rows}
 
-    def objects_at(
-        self, org: str, dest_type: str, dest_id: str
-    ) -> list[tuple[Key, str]]:
+    def objects_at(self, org: str, dest_type: str, dest_id: str) -> list[tuple[Key, str]]:
         """What a node has, and how far each object got there."""
         rows = self._execute(
             "SELECT org, object_type, object_id, status FROM deliveries "
@@ -204,9 +194,7 @@ class Transaction:
         )
         return {row[0] for row in rows}
 
-    def set_delivery(
-        self, key: Key, node: Node, status: str, message: str = ""
-    ) -> None:
+    def set_delivery(self, key: Key, node: Node, status: str, message: str = "") -> None:
         """Add a destination, or change its status."""
         self._execute(
             "INSERT INTO deliveries "
@@ -218,9 +206,7 @@ class Transaction:
         )
         self.topics.add(("deliveries", *key))
 
-    def change_delivery(
-        self, key: Key, node: Node, status: str, message: str = ""
-    ) -> None:
+    def change_delivery(self, key: Key, node: Node, status: str, message: str = "") -> None:
         """Change the status of a destination, if it is still one."""
         self._execute(
             "UPDATE deliveries SET status = :status, message = :message "
@@ -308,13 +294,9 @@ class Transaction:
         ).fetchone()
         return _destination(row) if row else None
 
-    def destinations(
-        self, org: str, dest_type: str | None = None
-    ) -> list[DestinationRecord]:
+    def destinations(self, org: str, dest_type: str | None = None) -> list[DestinationRecord]:
         """The registered nodes of an organisation, or those of one type."""
-        where = "org = :org" + (
-            "" if dest_type is None else " AND dest_type = :dest_type"
-        )
+        where = "org = :org" + ("" if dest_type is None else " AND dest_type = :dest_type")
         rows = self._execute(
             f"SELECT {_DESTINATION} FROM destinations WHERE {where} ORDER BY dest_type, dest_id",
             {"org": org, "dest_type": dest_type},
@@ -352,9 +334,7 @@ class Transaction:
             values,
         ).fetchall()
         for table in ("notices", "deliveries", "destinations"):
-            self._execute(
-                f"DELETE FROM {table} WHERE org = :org AND {_THE_NODE}", values
-            )
+            self._execute(f"DELETE FROM {table} WHERE org = :org AND {_THE_NODE}", values)
         keys = [Key(*row) for row in rows]
         self.topics.add(("destinations", org))
         self.topics.update(("deliveries", *key) for key in keys)
