@@ -1,0 +1,58 @@
+"""Files and bytes, as they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from syncnb.codecs.registry import Trusted
+from syncnb.errors import ModelError
+
+
+class File:
+    """A file <-> the same bytes in a file; only `publish_file` writes it, so nothing is guessed."""
+
+    name, version, suffix = "file", 1, ""
+    libraries: Sequence[str] = ()
+
+    def accepts(self, obj: object) -> bool:
+        """Whether it is a path."""
+        return isinstance(obj, Path)
+
+    def check(self, obj: Path) -> None:
+        """Refuse what is no readable file."""
+        if not obj.is_file():
+            what = "a directory" if obj.is_dir() else "not there"
+            raise ModelError(f"the file {str(obj)!r}", f"it is {what}", "name a file that exists")
+
+    def dump(self, obj: Path, path: Path) -> None:
+        """Copy it."""
+        shutil.copyfile(obj, path)
+
+    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Path:
+        """Where it lies."""
+        return path
+
+
+class Bytes:
+    """bytes <-> the same bytes; also for objects that other tools published."""
+
+    name, version, suffix = "bytes", 1, ".bin"
+    libraries: Sequence[str] = ()
+
+    def accepts(self, obj: object) -> bool:
+        """Whether it is bytes."""
+        return isinstance(obj, bytes | bytearray)
+
+    def check(self, obj: Any) -> None:
+        """All bytes make sense."""
+
+    def dump(self, obj: bytes, path: Path) -> None:
+        """Write them."""
+        path.write_bytes(obj)
+
+    def load(self, path: Path, *, subject: str, trusted: Trusted) -> bytes:
+        """Read them."""
+        return path.read_bytes()

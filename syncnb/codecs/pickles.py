@@ -1,0 +1,47 @@
+"""joblib files, which run code when they are loaded: only for those who trust the publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from syncnb.codecs.registry import Trusted
+from syncnb.errors import LoadError, UntrustedDataError
+
+
+class Joblib:
+    """A joblib file -> its object. It is never chosen for writing; use `publish_file` for that."""
+
+    name, version, suffix = "joblib", 1, ".joblib"
+    libraries: Sequence[str] = ("joblib",)
+
+    def accepts(self, obj: object) -> bool:
+        """Never."""
+        return False
+
+    def check(self, obj: Any) -> None:
+        """Nothing gets here."""
+
+    def dump(self, obj: Any, path: Path) -> None:
+        """Write it."""
+        import joblib
+
+        joblib.dump(obj, path)
+
+    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Any:
+        """Read it, if the caller says so."""
+        if trusted is not True:
+            raise UntrustedDataError(
+                subject,
+                "it is a joblib file, which can run any code when it is loaded",
+                "if you trust its publisher, load(trusted=True)",
+            )
+        import joblib
+
+        try:
+            return joblib.load(path)
+        except (ValueError, EOFError, KeyError, ImportError, AttributeError) as error:
+            raise LoadError(
+                subject, f"joblib cannot read its data ({error})", "publish it again"
+            ) from error

@@ -1,0 +1,163 @@
+"""What travels beside the data, in the description, so that a receiver can check and load.
+
+The form is decision 1 of the design: compact JSON, ``{"text": ..., "syncnb": {...}}``, at most 8 KB.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+from syncnb.errors import InvalidManifestError, InvalidMetaDataError
+
+MAX_SIZE = 8 * 1024  # bytes of the description
+_PROTOCOL = 1  # of the manifest; grows when an older reader would misread it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What an object is and how to load it.
+
+    Parameters
+    ----------
+    format : str
+        Form of the data, such as ``"parquet"``.
+    codec : str
+        Codec and its version, such as ``"parquet/1"``.
+    sha256 : str
+        Digest of the data, in hexadecimal.
+    size : int
+        Bytes of the data.
+    name, version : str
+        Of what was published.
+    file_name : str
+        A name for the data as a file.
+    type : str
+        Python type of what was published, such as ``"sklearn.svm._classes.SVC"``.
+    python : str
+        Python version of the publisher.
+    requires : mapping of str to str
+        Library -> version that wrote the data.
+    signature : mapping
+        Names, dtypes and shapes of the example input.
+    metrics, params, extra : mapping
+        For people and programs; JSON values.
+    text : str
+        Description for people.
+
+    Examples
+    --------
+    >>> manifest = Manifest(format="file", codec="file/1", sha256="0" * 64, size=3, text="a <b>")
+    >>> Manifest.from_description(manifest.to_description()) == manifest
+    True
+    """
+
+    format: str
+    codec: str
+    sha256: str
+    size: int
+    name: str = ""
+    version: str = ""
+    file_name: str = ""
+    type: str = ""
+    python: str = ""
+    requires: Mapping[str, str] = field(default_factory=dict)
+    signature: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    def to_description(self) -> str:
+        """The description of an object that has this manifest.
+
+        Returns
+        -------
+        str
+            JSON, at most `MAX_SIZE` bytes; services refuse ``<`` and ``>``, so they are escaped.
+
+        Raises
+        ------
+        InvalidMetaDataError
+            A value is not JSON, or all of them are too large; the field is named.
+        """
+        values = {name: value for name, value in asdict(self).items() if value and name != "text"}
+        sizes = {name: len(_dump(name, value)) for name, value in values.items()}
+        document = {"text": self.text, "syncnb": {"manifest": _PROTOCOL, **values}}
+        description = _dump("manifest", document)
+        if len(description.encode()) > MAX_SIZE:
+            sizes["description"] = len(self.text)
+            largest = max(sizes, key=sizes.__getitem__)
+            raise InvalidMetaDataError(
+                largest,
+                values.get(largest, self.text),
+                f"the manifest may have {MAX_SIZE} bytes in all, this alone has {sizes[largest]}: "
+                "shorten it, or publish it as a file of its own",
+            )
+        return description
+
+    @classmethod
+    def from_description(cls, description: str) -> Self | None:
+        """Read the manifest out of a description.
+
+        Parameters
+        ----------
+        description : str
+            Of an object.
+
+        Returns
+        -------
+        Manifest or None
+            None if the object was published without one.
+
+        Raises
+        ------
+        InvalidManifestError
+            There is one, but it cannot be read.
+        """
+        if not description.startswith("{"):
+            return None
+        try:
+            document = json.loads(description)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(document, dict) or "syncnb" not in document:
+            return None
+        values = document["syncnb"]
+        if len(description.encode()) > MAX_SIZE or not isinstance(values, dict):
+            raise _broken("it is larger than 8 KB or not a JSON object")
+        if values.get("manifest", _PROTOCOL) != _PROTOCOL:
+            raise _broken(f"it has version {values['manifest']!r}, this syncnb knows {_PROTOCOL}")
+        known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        _check(known)
+        return cls(**known | {"text": str(document.get("text") or "")})
+
+
+def _check(known: Mapping[str, Any]) -> None:
+    kinds = {"size": int} | dict.fromkeys(
+        ("requires", "signature", "metrics", "params", "extra"), dict
+    )
+    for name, value in known.items():
+        if type(value) is not kinds.get(name, str):
+            raise _broken(f"its {name} is {value!r:.60}")
+    for name in ("format", "codec", "sha256", "size"):
+        if name not in known:
+            raise _broken(f"it has no {name}")
+
+
+def _broken(problem: str) -> InvalidManifestError:
+    return InvalidManifestError(
+        "the manifest of the object", problem, "publish the object again, with this syncnb or later"
+    )
+
+
+def _dump(field_name: str, value: object) -> str:
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidMetaDataError(
+            field_name, value, f"use values that JSON has ({error})"
+        ) from error
+    return text.replace("<", "\\u003c").replace(">", "\\u003e")

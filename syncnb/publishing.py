@@ -1,0 +1,627 @@
+"""From Python to the fleet: publish an object, and see what becomes of it on every node."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from syncnb.client import SyncServiceClient, default_client
+from syncnb.codecs import Codec, default_registry
+from syncnb.codecs.registry import is_instance, versions
+from syncnb.errors import (
+    ConnectionFailedError,
+    InvalidMetaDataError,
+    ModelError,
+    NoCodecError,
+    ServiceUnavailableError,
+    WaitTimeoutError,
+)
+from syncnb.manifest import Manifest
+from syncnb.metadata import DestinationStatus, ObjectMetaData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+INLINE = 256 * 1024  # bytes; smaller data travel with the metadata, as one version
+_LONG_WAIT = 20.0  # seconds
+_INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
+_COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
+# A node that consumed an object had it delivered.
+_REACHED = {"delivered": ("delivered", "consumed"), "consumed": ("consumed",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow:
+    """An object at one node.
+
+    Parameters
+    ----------
+    dest_type, dest_id : str
+        The node.
+    status : str
+        ``pending``, ``delivering``, ``delivered``, ``consumed``, ``error`` or ``deleted``.
+    message : str
+        Why, when the status is ``error``.
+    version : str
+        Of what was published.
+    since : datetime
+        Aware; when this process first saw the status, since services keep no times.
+
+    Examples
+    --------
+    >>> row = DeliveryRow(dest_type="edge", dest_id="node1", status="consumed", message="",
+    ...                   version="1.0.0", since=datetime(2030, 1, 1, tzinfo=UTC))
+    >>> row.dest_id
+    'node1'
+    """
+
+    dest_type: str
+    dest_id: str
+    status: str
+    message: str
+    version: str
+    since: datetime
+
+
+class Publication:
+    """What was published, and how far it got. In a notebook it shows itself as a live table.
+
+    Publishing functions make it; `rows` and `status` look, `wait` waits.
+
+    Parameters
+    ----------
+    meta_data : ObjectMetaData
+        As they were sent.
+    manifest : Manifest
+        What travels beside the data.
+    client : SyncServiceClient
+        Where it was published.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet, publish
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     publication = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     [row.dest_id for row in publication.rows()]
+    ['node1']
+    """
+
+    columns: Sequence[str] = ("node", "version", "status", "since", "message")
+
+    def __init__(
+        self, meta_data: ObjectMetaData, manifest: Manifest, client: SyncServiceClient
+    ) -> None:
+        self.meta_data, self.manifest, self.client = meta_data, manifest, client
+        self.published_at = datetime.now(UTC)
+        self._seen: dict[tuple[str, str], DeliveryRow] = {}
+        self._etag = ""
+        self._changed = threading.Condition()
+
+    @property
+    def object_type(self) -> str:
+        """The object's type."""
+        return self.meta_data.object_type
+
+    @property
+    def object_id(self) -> str:
+        """The object's ID."""
+        return self.meta_data.object_id
+
+    @property
+    def version(self) -> str:
+        """The version that was published."""
+        return self.meta_data.version
+
+    @property
+    def title(self) -> str:
+        """Type, name and version, for people."""
+        return f"{self.object_type}/{self.object_id} {self.version}".rstrip()
+
+    def delivery_rows(self) -> list[DeliveryRow]:
+        """How far it got at each node, as values.
+
+        Returns
+        -------
+        list of DeliveryRow
+            By node.
+
+        Raises
+        ------
+        ServiceError, ConnectionFailedError
+            The service does not say.
+        """
+        self._note(self.client.get_object_destinations(self.object_type, self.object_id))
+        return self._rows()
+
+    def status(self) -> pd.DataFrame:
+        """How far it got at each node, as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a node, with the columns ``dest_type``, ``dest_id``, ``status``, ``message``,
+            ``version`` and ``since`` (UTC; when this process first saw the status).
+
+        Raises
+        ------
+        ServiceError, ConnectionFailedError
+            The service does not say.
+        """
+        return _frame(self.delivery_rows())
+
+    def wait(
+        self, status: str = "consumed", *, timeout: float = 60.0, nodes: int | None = None
+    ) -> pd.DataFrame:
+        """Wait until every node got there.
+
+        Parameters
+        ----------
+        status : {"consumed", "delivered"}
+            Where; what was consumed was delivered.
+        timeout : float, default 60
+            Seconds to wait at the longest.
+        nodes : int, optional
+            How many nodes at least; by default one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `status`.
+
+        Raises
+        ------
+        WaitTimeoutError
+            Some did not; it names them with their status and message.
+        InvalidMetaDataError
+            There is no such status to wait for.
+        AccessDeniedError
+            The credentials are not accepted any more.
+        """
+        if status not in _REACHED:
+            raise InvalidMetaDataError("status", status, f"wait for one of {sorted(_REACHED)}")
+        deadline = time.monotonic() + timeout
+        while True:
+            rows = self._rows()
+            late = [row for row in rows if row.status not in _REACHED[status]]
+            if rows and not late and len(rows) >= (nodes or 1):
+                return _frame(rows)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                missing = [_said(row) for row in late]
+                if not missing and nodes:
+                    missing = [f"{len(rows)} of {nodes} nodes are registered for it"]
+                raise WaitTimeoutError(self.title, status, timeout, missing)
+            self.wait_for_change(left)
+
+    def delete(self) -> None:
+        """Delete the object; the nodes are told.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            It is gone already.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not do it.
+        """
+        self.client.delete_object(self.object_type, self.object_id)
+
+    # ----------------------------------------- what the table draws (TableSource)
+
+    def rows(self) -> list[Mapping[str, str]]:
+        """How far it got at each node, as the live table shows it; asks nobody."""
+        if not self._seen:
+            self.wait_for_change(0)
+        return [
+            {
+                "node": f"{row.dest_type}/{row.dest_id}",
+                "version": row.version,
+                "status": row.status,
+                "since": row.since.isoformat(timespec="seconds"),
+                "message": row.message,
+                "dest_id": row.dest_id,
+            }
+            for row in self._rows()
+        ]
+
+    def wait_for_change(self, timeout: float) -> bool:
+        """Wait until something changed at a node, at most `timeout` seconds.
+
+        A service that is away counts as no change; a denial is raised.
+        """
+        wait = min(timeout, _LONG_WAIT)
+        started = time.monotonic()
+        try:
+            watched = self.client.watch_object_destinations(
+                self.object_type, self.object_id, etag=self._etag, wait=wait
+            )
+        except (ConnectionFailedError, ServiceUnavailableError):
+            time.sleep(min(_INTERVAL, max(timeout, 0)))
+            return False
+        changed = watched.items is not None and self._note(watched.items)
+        self._etag = watched.etag
+        pause = min(_INTERVAL, timeout) - (time.monotonic() - started)
+        if not changed and not watched.waited and pause > 0:
+            time.sleep(pause)
+        return changed
+
+    def done(self) -> bool:
+        """Whether nothing more is expected to change."""
+        rows = self._rows()
+        return bool(rows) and all(row.status in ("consumed", "deleted") for row in rows)
+
+    # ------------------------------------------------------------------ details
+
+    def _note(self, found: Sequence[DestinationStatus]) -> bool:
+        now = datetime.now(UTC)
+        with self._changed:
+            before = dict(self._seen)
+            self._seen = {
+                (one.dest_type, one.dest_id): self._row(one, before, now) for one in found
+            }
+            return before != self._seen
+
+    def _row(
+        self,
+        one: DestinationStatus,
+        before: Mapping[tuple[str, str], DeliveryRow],
+        now: datetime,
+    ) -> DeliveryRow:
+        known = before.get((one.dest_type, one.dest_id))
+        same = known is not None and known.status == one.status and known.message == one.message
+        return DeliveryRow(
+            dest_type=one.dest_type,
+            dest_id=one.dest_id,
+            status=one.status,
+            message=one.message,
+            version=self.version,
+            since=known.since if known is not None and same else now,
+        )
+
+    def _rows(self) -> list[DeliveryRow]:
+        with self._changed:
+            return [self._seen[node] for node in sorted(self._seen, key=_natural)]
+
+    def __repr__(self) -> str:
+        from syncnb.widgets import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from syncnb.widgets import to_html
+
+        return to_html(self)
+
+    def _ipython_display_(self) -> None:
+        from syncnb.widgets import show
+
+        show(self)
+
+
+def publish(
+    obj: object,
+    object_type: str,
+    name: str,
+    *,
+    dest_type: str = "",
+    dest_id: str = "",
+    destinations: Sequence[str] | None = None,
+    version: str = "",
+    description: str = "",
+    example: object = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    client: SyncServiceClient | None = None,
+    timeout: float = 60.0,
+) -> Publication:
+    """Publish any object that a codec knows.
+
+    Everything is checked before anything is sent; what was published before stays until the new
+    version has arrived completely.
+
+    Parameters
+    ----------
+    obj : object
+        A model, a DataFrame, bytes, or a `pathlib.Path` to a file.
+    object_type, name : str
+        Type and ID of the object; letters, numbers, ``.``, ``_``, ``@`` and ``-``.
+    dest_type : str, default ""
+        All nodes of this type; empty with no other addressee means every node.
+    dest_id : str, default ""
+        Only this node of `dest_type`.
+    destinations : sequence of str, optional
+        Exactly these nodes, each as ``"type:id"``.
+    version : str, default ""
+        Such as ``"1.2.0"``.
+    description : str, default ""
+        For people.
+    example : array or DataFrame, optional
+        Input of a model; names, dtypes and shape travel with it.
+    metrics, params, extra : mapping, optional
+        JSON values that travel with it.
+    client : SyncServiceClient, optional
+        The CSS; by default the one of the settings.
+    timeout : float, default 60
+        Seconds that the service may be away, such as for a restart, before this gives up.
+
+    Returns
+    -------
+    Publication
+        What becomes of it.
+
+    Raises
+    ------
+    ModelError
+        No codec knows the object (`NoCodecError`), the model is not fitted (`UnfittedModelError`),
+        the frame is empty, or the format cannot hold it.
+    InvalidMetaDataError
+        A name, a version or an address is not possible, or the manifest is too large.
+    AccessDeniedError, ServiceError, ConnectionFailedError
+        The service does not take it.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     done.wait("delivered")["dest_id"].tolist()
+    ['node1']
+    """
+    meta = ObjectMetaData(
+        object_type=object_type,
+        object_id=name,
+        dest_type=dest_type,
+        dest_id=dest_id,
+        destinations_list=destinations,
+        version=version,
+    ).check()
+    codec = default_registry().for_object(obj)
+    codec.check(obj)
+    signature = _signature(example)
+    client = client or default_client()
+    with _as_file(codec, obj) as path:
+        manifest = Manifest(
+            format=codec.name,
+            codec=f"{codec.name}/{codec.version}",
+            sha256=_sha256(path),
+            size=path.stat().st_size,
+            name=name,
+            version=version,
+            file_name=obj.name if isinstance(obj, Path) else f"{name}{codec.suffix}",
+            type="" if isinstance(obj, Path) else _type_name(obj),
+            python=platform.python_version(),
+            requires=versions(codec.libraries),
+            signature=signature,
+            metrics=metrics or {},
+            params=params or {},
+            extra=extra or {},
+            text=description,
+        )
+        meta = meta.for_update(description=manifest.to_description()).check()
+        _send(client, meta, path, manifest.size, timeout)
+    publication = Publication(meta, manifest, client)
+    publication.wait_for_change(0)
+    return publication
+
+
+def publish_model(
+    model: object, *, name: str, object_type: str = "model", **options: Any
+) -> Publication:
+    """Publish a fitted model.
+
+    Parameters
+    ----------
+    model : object
+        A fitted estimator of scikit-learn.
+    name : str
+        ID of the object.
+    object_type : str, default "model"
+        Type of the object.
+    **options
+        As in `publish`: `dest_type`, `version`, `example`, `metrics`, `client`, ...
+
+    Returns
+    -------
+    Publication
+        What becomes of it.
+
+    Raises
+    ------
+    ModelError, InvalidMetaDataError, ServiceError, ConnectionFailedError
+        As `publish`.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from syncnb import LocalFleet
+    >>> model = DecisionTreeClassifier().fit([[0], [1]], [0, 1])
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish_model(model, name="steps", dest_type="edge", client=fleet.cloud)
+    ...     done.manifest.format
+    'skops'
+    """
+    if isinstance(model, str | bytes | os.PathLike) or is_instance(model, "pandas", "DataFrame"):
+        raise NoCodecError(
+            f"a {type(model).__name__}",
+            "it is no model",
+            "publish_dataframe is for frames, publish_file for files",
+        )
+    return publish(model, object_type, name, **options)
+
+
+def publish_dataframe(
+    frame: pd.DataFrame, *, name: str, object_type: str = "dataframe", **options: Any
+) -> Publication:
+    """Publish a DataFrame as Parquet.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        With at least one row and one column.
+    name : str
+        ID of the object.
+    object_type : str, default "dataframe"
+        Type of the object.
+    **options
+        As in `publish`.
+
+    Returns
+    -------
+    Publication
+        What becomes of it.
+
+    Raises
+    ------
+    ModelError, InvalidMetaDataError, ServiceError, ConnectionFailedError
+        As `publish`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from syncnb import LocalFleet
+    >>> frame = pd.DataFrame({"limit": [1.5, 2.5]})
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish_dataframe(frame, name="limits", dest_type="edge", client=fleet.cloud)
+    ...     done.manifest.file_name
+    'limits.parquet'
+    """
+    if not is_instance(frame, "pandas", "DataFrame"):
+        raise ModelError(
+            f"a {type(frame).__name__}", "it is no DataFrame", "make one with pandas.DataFrame(...)"
+        )
+    return publish(frame, object_type, name, **options)
+
+
+def publish_file(
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    object_type: str = "file",
+    **options: Any,
+) -> Publication:
+    """Publish a file as it is, whatever its size; it is streamed.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    name : str, optional
+        ID of the object; by default the name of the file.
+    object_type : str, default "file"
+        Type of the object.
+    **options
+        As in `publish`.
+
+    Returns
+    -------
+    Publication
+        What becomes of it.
+
+    Raises
+    ------
+    ModelError
+        There is no such file.
+    InvalidMetaDataError, ServiceError, ConnectionFailedError
+        As `publish`.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet
+    >>> with LocalFleet(nodes=1) as fleet, tempfile.NamedTemporaryFile() as file:
+    ...     done = publish_file(file.name, name="empty", dest_type="edge", client=fleet.cloud)
+    ...     done.manifest.size
+    0
+    """
+    path = Path(path)
+    return publish(path, object_type, path.name if name is None else name, **options)
+
+
+@contextmanager
+def _as_file(codec: Codec, obj: object) -> Iterator[Path]:
+    """The object as a file of its format; a file is its own, so that its size does not matter."""
+    if isinstance(obj, Path):
+        yield obj
+        return
+    with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
+        path = Path(folder) / f"data{codec.suffix}"
+        codec.dump(obj, path)
+        yield path
+
+
+def _send(
+    client: SyncServiceClient, meta: ObjectMetaData, path: Path, size: int, timeout: float
+) -> None:
+    """Metadata and data; again from the start if the service went away, which it may do."""
+    last_contact = time.monotonic()
+    pause = 0.1
+    while True:
+        try:
+            if size <= INLINE:
+                client.update_object(meta, data=path.read_bytes())
+            else:
+                client.update_object(meta)
+                last_contact = time.monotonic()
+                client.update_object_data(meta, path)
+            return
+        except (ConnectionFailedError, ServiceUnavailableError) as error:
+            if time.monotonic() - last_contact > timeout:
+                error.add_note(f"Tried for {timeout:g} s (timeout={timeout:g}).")
+                raise
+        time.sleep(pause * random.uniform(0.7, 1.0))
+        pause = min(pause * 2, 2.0)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _type_name(obj: object) -> str:
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def _signature(example: Any) -> dict[str, Any]:
+    """Names, dtypes and shape of a model's input; the first axis is the sample."""
+    if example is None:
+        return {}
+    if is_instance(example, "pandas", "DataFrame"):
+        columns = [{"name": str(c), "dtype": str(d)} for c, d in example.dtypes.items()]
+        return {"input": {"columns": columns}}
+    if hasattr(example, "dtype") and hasattr(example, "shape"):
+        shape = [None, *(int(n) for n in example.shape[1:])]
+        return {"input": {"dtype": str(example.dtype), "shape": shape}}
+    raise InvalidMetaDataError(
+        "example", example, "give some rows of the model's input, as an array or a DataFrame"
+    )
+
+
+def _frame(rows: Sequence[DeliveryRow]) -> pd.DataFrame:
+    import pandas as pd
+
+    values = [[getattr(row, column) for column in _COLUMNS] for row in rows]
+    frame = pd.DataFrame(values, columns=list(_COLUMNS))
+    return frame.astype({"since": "datetime64[us, UTC]"})
+
+
+def _natural(node: tuple[str, str]) -> tuple[object, ...]:
+    """``node2`` before ``node10``."""
+    dest_type, dest_id = node
+    stem = dest_id.rstrip("0123456789")
+    return (dest_type, stem, int(dest_id[len(stem) :] or 0), dest_id)
+
+
+def _said(row: DeliveryRow) -> str:
+    return f"{row.dest_type}/{row.dest_id}: {row.status}" + (
+        f" ({row.message})" if row.message else ""
+    )

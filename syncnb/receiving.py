@@ -1,0 +1,350 @@
+"""On the edge: updates as they come, checked, loaded, acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from syncnb.client import SyncServiceClient, default_client
+from syncnb.client.updates import iter_updates
+from syncnb.codecs import default_registry
+from syncnb.codecs.registry import Trusted
+from syncnb.errors import (
+    ConnectionFailedError,
+    DataError,
+    DigestMismatchError,
+    LoadError,
+    ObjectNotFoundError,
+    RequestRefusedError,
+    ServiceUnavailableError,
+)
+from syncnb.manifest import Manifest
+from syncnb.metadata import ObjectMetaData
+
+log = logging.getLogger("syncnb")
+
+_AGAIN_AFTER = 5.0  # seconds after which an update that was not acknowledged is offered again
+_ACKNOWLEDGE_TIMEOUT = 120.0  # seconds that the service may be away while an update is acknowledged
+
+
+def updates(
+    object_type: str,
+    *,
+    client: SyncServiceClient | None = None,
+    poll_interval: float = 10.0,
+    timeout: float | None = None,
+    stop: threading.Event | None = None,
+) -> Iterator[Update]:
+    """Every update of a type, as it arrives at this side's service.
+
+    Take each in a ``with`` block: leaving it normally acknowledges the update (consumed), an
+    exception does not, and then it comes again, here after some seconds or after a restart. An
+    outage of the service does not end the iterator.
+
+    Parameters
+    ----------
+    object_type : str
+        Which type.
+    client : SyncServiceClient, optional
+        The service of this node; by default the one of the settings.
+    poll_interval : float, default 10
+        Seconds between two looks at a service that cannot wait.
+    timeout : float, optional
+        End after so many seconds without an update; by default never.
+    stop : threading.Event, optional
+        End when it is set.
+
+    Yields
+    ------
+    Update
+        A new version of an object, or its deletion.
+
+    Raises
+    ------
+    AccessDeniedError
+        The service does not accept the credentials.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet, publish
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     for update in updates("example", client=fleet.node("node1")):
+    ...         with update:
+    ...             print(update.load())
+    ...         break
+    b'data'
+    """
+    client = client or default_client()
+    for meta_data in iter_updates(
+        client,
+        object_type,
+        poll_interval=poll_interval,
+        timeout=timeout,
+        redeliver=_AGAIN_AFTER,
+        stop=stop,
+    ):
+        update = Update(meta_data, client)
+        try:
+            yield update
+        finally:
+            update.close()
+
+
+class Update:
+    """One version of an object that arrived, or its deletion.
+
+    Parameters
+    ----------
+    meta_data : ObjectMetaData
+        As the service has them.
+    client : SyncServiceClient
+        The service.
+
+    Examples
+    --------
+    >>> client = SyncServiceClient("http://127.0.0.1:8081")
+    >>> Update(ObjectMetaData(object_type="model", object_id="defects", version="1.2.0"), client)
+    <Update model/defects 1.2.0>
+    """
+
+    def __init__(self, meta_data: ObjectMetaData, client: SyncServiceClient) -> None:
+        self.meta_data, self.client = meta_data, client
+        self._folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The object's ID."""
+        return self.meta_data.object_id
+
+    @property
+    def version(self) -> str:
+        """The version that was published."""
+        return self.meta_data.version
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is a deletion: there are no data, and what was loaded should go."""
+        return self.meta_data.deleted
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What travelled beside the data; None if another tool published it.
+
+        Raises
+        ------
+        InvalidManifestError
+            There is one, but it cannot be read.
+        """
+        return Manifest.from_description(self.meta_data.description)
+
+    def path(self) -> Path:
+        """The data as a file, checked; it is gone after the ``with`` block.
+
+        Returns
+        -------
+        Path
+            Named as the publisher named it.
+
+        Raises
+        ------
+        DigestMismatchError
+            The bytes are not those that were published.
+        DataError
+            It is a deletion, or the manifest is broken.
+        ObjectNotFoundError, ServiceError, ConnectionFailedError
+            The service does not give them.
+        """
+        if self.deleted:
+            raise DataError(
+                self._subject, "it was deleted, so it has no data", "look at update.deleted first"
+            )
+        manifest = self.manifest
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
+        # A name from the wire becomes a name in this folder and nothing else.
+        wanted = manifest.file_name if manifest is not None else ""
+        path = self._folder / (Path(wanted).name or "data")
+        if not path.exists():
+            self.client.download_object_data(self.meta_data, path)
+            if manifest is not None:
+                self._check(path, manifest)
+        return path
+
+    def load(self, *, trusted: Trusted = False) -> Any:
+        """The object that was published.
+
+        Parameters
+        ----------
+        trusted : bool or sequence of str, default False
+            True, or the names of the types that may be loaded, for formats that can hold code.
+
+        Returns
+        -------
+        object
+            What the publisher passed; a path for a file, bytes if nothing is known of the data.
+
+        Raises
+        ------
+        DigestMismatchError
+            The bytes are not those that were published.
+        UntrustedDataError
+            Loading could run code, and `trusted` does not cover it; what was found is listed.
+        LoadError
+            The format's library refuses the data, or no codec knows the format.
+        DataError, ServiceError, ConnectionFailedError
+            As `path`.
+        """
+        path, manifest = self.path(), self.manifest
+        registry = default_registry()
+        if manifest is None:
+            codec = registry.for_suffix(Path(self.name).suffix) or registry.for_format("bytes")
+        else:
+            codec = registry.for_format(manifest.format)
+        if codec is None:
+            raise LoadError(
+                self._subject,
+                f"no codec reads the format {manifest.format if manifest else ''!r}",
+                "update syncnb, install the codec, or use update.path()",
+            )
+        if manifest is not None and manifest.codec != f"{codec.name}/{codec.version}":
+            raise LoadError(
+                self._subject,
+                f"it was written by {manifest.codec}, here is {codec.name}/{codec.version}",
+                "update syncnb, or use update.path()",
+            )
+        return codec.load(path, subject=self._subject, trusted=trusted)
+
+    def save(self, folder: Path | str) -> Path:
+        """Keep the data, checked, as a file in a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+
+        Returns
+        -------
+        Path
+            The file; what had its name is replaced.
+
+        Raises
+        ------
+        DataError, ServiceError, ConnectionFailedError, OSError
+            As `path`; the file cannot be written.
+        """
+        path = self.path()
+        target = Path(folder) / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(path, part)
+        part.replace(target)
+        return target
+
+    def consumed(self) -> None:
+        """Acknowledge it: this node is done with it. The ``with`` block does this.
+
+        If a newer version has arrived meanwhile, nothing is acknowledged: that one comes next.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not take it, or is away for two minutes.
+        """
+        if self.deleted:
+            self._acknowledge(self.client.mark_object_deleted)
+        else:
+            self._acknowledge(self.client.mark_object_consumed)
+
+    def received(self) -> None:
+        """Take note of it and keep it available: it is not handed out again before a restart.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not take it, or is away for two minutes.
+        """
+        self._acknowledge(self.client.mark_object_received)
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.consumed()
+        finally:
+            self.close()
+
+    def __repr__(self) -> str:
+        what = " (deleted)" if self.deleted else ""
+        name = f"{self.meta_data.object_type}/{self.name} {self.version}".rstrip()
+        return f"<Update {name}{what}>"
+
+    @property
+    def _subject(self) -> str:
+        return f"object {self.meta_data.object_type}/{self.name}"
+
+    def _check(self, path: Path, manifest: Manifest) -> None:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != manifest.sha256 or path.stat().st_size != manifest.size:
+            path.unlink()
+            raise DigestMismatchError(self._subject, manifest.sha256, actual)
+
+    def _acknowledge(self, mark: Any) -> None:
+        """Mark this version; over an outage, since the service may be restarting.
+
+        After a call that broke nobody knows whether it was carried out, so a refusal of a later one
+        is looked at: if this version is not there any more, it was.
+        """
+        deadline = time.monotonic() + _ACKNOWLEDGE_TIMEOUT
+        pause = 0.1
+        while True:
+            try:
+                if not self._still_there():
+                    return
+                mark(self.meta_data)
+                return
+            except (RequestRefusedError, ObjectNotFoundError):
+                if self._still_there():
+                    raise
+                return
+            except (ConnectionFailedError, ServiceUnavailableError):
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(pause * random.uniform(0.7, 1.0))
+            pause = min(pause * 2, 2.0)
+
+    def _still_there(self) -> bool:
+        """Whether this very version waits for an acknowledgement."""
+        meta = self.meta_data
+        try:
+            present = self.client.get_object_metadata(meta.object_type, meta.object_id)
+            status = self.client.get_object_status(meta.object_type, meta.object_id)
+        except ObjectNotFoundError:
+            return False
+        if (present.instance_id, present.deleted) != (meta.instance_id, meta.deleted):
+            log.info("%s has a newer version, so %s is not acknowledged", self._subject, self)
+            return False
+        return status in ("completelyReceived", "objreceived", "objdeleted")
