@@ -1,6 +1,7 @@
 """What travels beside the data, in the description, so that a receiver can check and load.
 
-The form is decision 1 of the design: compact JSON, ``{"text": ..., "syncnb": {...}}``, at most 8 KB.
+The form is decision 1 of the design: compact JSON, ``{"text": ..., "syncnb": {...}}``, of at most
+8 KB.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from syncnb.client import SyncServiceClient, default_client
 from syncnb.codecs import Codec, default_registry
@@ -107,6 +107,36 @@ class Publication:
         self._seen: dict[tuple[str, str], DeliveryRow] = {}
         self._etag = ""
         self._changed = threading.Condition()
+
+    @classmethod
+    def of(cls, object_type: str, name: str, *, client: SyncServiceClient | None = None) -> Self:
+        """What somebody published before.
+
+        Parameters
+        ----------
+        object_type, name : str
+            Type and ID of the object.
+        client : SyncServiceClient, optional
+            The CSS; by default the one of the settings.
+
+        Returns
+        -------
+        Publication
+            Of the version that is there now.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            There is no such object.
+        InvalidManifestError, AccessDeniedError, ServiceError, ConnectionFailedError
+            Its manifest is broken; the service does not say.
+        """
+        client = client or default_client()
+        meta = client.get_object_metadata(object_type, name)
+        manifest = Manifest.from_description(meta.description) or Manifest(
+            format="", codec="", sha256="", size=meta.object_size, text=meta.description
+        )
+        return cls(meta, manifest, client)
 
     @property
     def object_type(self) -> str:

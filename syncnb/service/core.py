@@ -140,7 +140,8 @@ class Service:
     ) -> int:
         """Write at most `limit` bytes of a stream into a blob from byte `at`.
 
-        What is over is read and thrown away: existing nodes pad their last chunk (sync-http.md, 9.3).
+        What is over is read and thrown away: existing nodes pad their last chunk (sync-http.md,
+        9.3).
 
         Returns
         -------

@@ -1,5 +1,7 @@
-"""Records of a service: what is stored (`records`), where (`schema`), how it is read and written
-(`transaction`), and how that gets to the disk (`database`).
+"""The records of a service.
+
+What is stored (`records`), where (`schema`), how it is read and written (`transaction`), and how
+that gets to the disk (`database`).
 """
 
 from syncnb.service.store.database import Store

@@ -1,0 +1,360 @@
+"""The command ``syncnb``: parse, call one function, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from syncnb import __version__
+from syncnb.errors import (
+    AccessDeniedError,
+    ConnectionFailedError,
+    InvalidMetaDataError,
+    MissingDependencyError,
+    ObjectNotFoundError,
+    SettingsError,
+    SyncError,
+    WaitTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from syncnb.client import SyncServiceClient
+
+_CODES: tuple[tuple[type[SyncError], int], ...] = (
+    (SettingsError, 2),
+    (InvalidMetaDataError, 2),
+    (ConnectionFailedError, 3),
+    (AccessDeniedError, 4),
+    (ObjectNotFoundError, 5),
+    (WaitTimeoutError, 6),
+)
+_EPILOG = """exit codes:
+  0 done   1 failed   2 wrong arguments   3 nothing answers   4 access denied
+  5 no such object   6 not in time   130 interrupted
+
+The client commands find the service by --url, --org, --key and --secret-file, or by SYNCNB_URL,
+SYNCNB_ORG_ID, SYNCNB_KEY and SYNCNB_SECRET, or by ~/.config/syncnb/config.toml."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Instead of those of the process.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Examples
+    --------
+    >>> main(["status", "model", "no such name", "--url", "http://127.0.0.1:1"])
+    2
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if not options.verbose and options.command not in ("css", "ess"):
+        logging.getLogger().setLevel(logging.WARNING)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except SyncError as error:
+        print(f"syncnb: {error}", file=sys.stderr)
+        return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        return 0
+
+
+# -------------------------------------------------------------------- commands
+
+
+def _css(options: argparse.Namespace) -> int:
+    return _serve(role="css", listen=options.listen, data=options.data, auth=options.auth)
+
+
+def _ess(options: argparse.Namespace) -> int:
+    return _serve(
+        role="ess",
+        listen=options.listen,
+        data=options.data,
+        auth=options.auth,
+        css_url=options.css,
+        org_id=options.org,
+        node=options.node,
+        poll_interval=options.poll,
+    )
+
+
+def _serve(**settings: object) -> int:
+    try:
+        from syncnb.service.config import ServiceConfig
+        from syncnb.service.server import serve
+    except ImportError as error:
+        raise MissingDependencyError(
+            error.name or "it", "The embedded service", "service"
+        ) from None
+    config = ServiceConfig(**settings)  # type: ignore[arg-type]
+
+    def ready(urls: list[str]) -> None:
+        print(f"{config.role.upper()} listens on {urls[0]}", flush=True)
+
+    serve([config], on_ready=ready)
+    return 0
+
+
+def _fleet(options: argparse.Namespace) -> int:
+    from syncnb.fleet import LocalFleet
+
+    with LocalFleet(nodes=options.nodes, processes=options.processes, org_id=options.org) as fleet:
+        print(f"{fleet!r}\nCtrl-C ends it. To use it from another terminal:\n")
+        for name in ("cloud", *fleet.nodes[:10]):
+            variables = " ".join(f"{k}={v}" for k, v in fleet.environment(name).items())
+            print(f"# {name}\nexport {variables}")
+        sys.stdout.flush()
+        while True:
+            time.sleep(3600)
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from syncnb.publishing import publish_file
+    from syncnb.widgets import follow
+
+    with _client(options) as client:
+        publication = publish_file(
+            options.file,
+            name=options.name,
+            object_type=options.type,
+            dest_type=options.dest_type,
+            dest_id=options.dest_id,
+            version=options.version,
+            description=options.description,
+            client=client,
+        )
+        if options.wait:
+            with follow(publication, live=_is_terminal()):
+                publication.wait(options.wait, timeout=options.timeout)
+        if not (options.wait and _is_terminal()):
+            print(publication)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from syncnb.publishing import Publication
+    from syncnb.widgets import follow
+
+    with _client(options) as client:
+        publication = Publication.of(options.type, options.name, client=client)
+        if options.json:
+            rows = publication.rows()
+            print(json.dumps(rows, indent=2))
+        elif options.watch and _is_terminal():
+            with follow(publication, live=True):
+                while not publication.done():
+                    publication.wait_for_change(20.0)
+        else:
+            print(publication)
+    return 0
+
+
+def _updates(options: argparse.Namespace) -> int:
+    from syncnb.receiving import updates
+
+    timeout = options.timeout if options.timeout is not None else (0.5 if options.once else None)
+    with _client(options) as client:
+        for update in updates(options.type, client=client, timeout=timeout):
+            if options.save is None:
+                print(update, flush=True)
+                continue
+            with update:
+                where = "deleted" if update.deleted else str(update.save(options.save))
+                print(f"{update.name}\t{update.version}\t{where}", flush=True)
+    return 0
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from syncnb.statistics import collect
+
+    with _client(options) as client:
+        frame = collect(
+            options.type, client=client, consume=not options.keep, timeout=options.timeout
+        )
+    if options.csv is not None:
+        frame.to_csv(options.csv, index=False)
+        print(f"{len(frame)} rows are in {options.csv}")
+    elif options.json:
+        print(frame.to_json(orient="records", lines=True, date_format="iso"), end="")
+    else:
+        print(frame.to_string(index=False) if len(frame) else "nothing was reported")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    try:
+        from syncnb.demo import run
+        from syncnb.demo.digits import training
+
+        training()
+    except ImportError as error:
+        raise MissingDependencyError(error.name or "it", "The demonstration", "all") from None
+    if options.nodes < 1:
+        raise InvalidMetaDataError("nodes", options.nodes, "give at least one node")
+
+    def say(line: str) -> None:
+        if not options.json and (line or not _is_terminal()):
+            print(line, flush=True)
+
+    outcome = run(options.nodes, say=say, live=_is_terminal() and not options.json)
+    if options.json:
+        print(json.dumps(outcome.to_json(), indent=2))
+    complete = all(count == options.nodes for count in outcome.consumed.values())
+    return 0 if complete else 1
+
+
+# --------------------------------------------------------------------- parsing
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="syncnb",
+        description="Models and data to fleets of edge nodes, and what they learn back.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"syncnb {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], about: str, example: str
+    ) -> argparse.ArgumentParser:
+        one = commands.add_parser(
+            name,
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        one.set_defaults(run=run)
+        one.add_argument("-v", "--verbose", action="store_true", help="log more")
+        return one
+
+    one = command("demo", _demo, "do the main job on this machine, once", "syncnb demo --nodes 5")
+    one.add_argument("--nodes", type=int, default=3, metavar="N", help="how many (default 3)")
+    one.add_argument("--json", action="store_true", help="print only the outcome, for a machine")
+
+    one = command(
+        "css", _css, "run a Cloud Sync Service",
+        "syncnb css --listen 127.0.0.1:9080 --data /var/lib/css --auth auth.json",
+    )  # fmt: skip
+    _serving(one, "127.0.0.1:8080")
+    one = command(
+        "ess", _ess, "run an Edge Sync Service",
+        "syncnb ess --listen 127.0.0.1:9081 --data /var/lib/ess --auth auth.json "
+        "--css http://127.0.0.1:9080 --org myorg --node edge/node1",
+    )  # fmt: skip
+    _serving(one, "127.0.0.1:8081")
+    one.add_argument("--css", required=True, metavar="URL", help="its Cloud Sync Service")
+    one.add_argument("--org", required=True, help="its organisation")
+    one.add_argument("--node", required=True, metavar="TYPE/ID", help="what it is called")
+    one.add_argument(
+        "--poll", type=float, default=10.0, metavar="S",
+        help="longest pause between two polls of a CSS that cannot make it wait (default 10)",
+    )  # fmt: skip
+
+    one = command("fleet", _fleet, "run a CSS and nodes until Ctrl-C", "syncnb fleet --nodes 5")
+    one.add_argument("--nodes", type=int, default=3, metavar="N", help="how many (default 3)")
+    one.add_argument("--processes", type=int, metavar="N", help="that the nodes share")
+    one.add_argument("--org", default="demo", help="organisation (default demo)")
+
+    one = command(
+        "publish", _publish, "publish a file",
+        "syncnb publish model.onnx --type model --name defects --version 1.2.0 --dest-type camera",
+    )  # fmt: skip
+    one.add_argument("file", type=Path)
+    one.add_argument("--type", default="file", help="type of the object (default file)")
+    one.add_argument("--name", help="its ID (default: the name of the file)")
+    one.add_argument("--version", default="", help="its version")
+    one.add_argument("--description", default="", help="for people")
+    one.add_argument("--dest-type", default="", help="all nodes of this type (default: all nodes)")
+    one.add_argument("--dest-id", default="", help="only this node of the type")
+    one.add_argument("--wait", choices=("delivered", "consumed"), help="until every node is there")
+    one.add_argument("--timeout", type=float, default=60.0, metavar="S", help="of --wait (60)")
+    _connecting(one)
+
+    one = command("status", _status, "how far an object got", "syncnb status model defects --watch")
+    one.add_argument("type", help="type of the object")
+    one.add_argument("name", help="its ID")
+    one.add_argument("--watch", action="store_true", help="until every node consumed it")
+    one.add_argument("--json", action="store_true", help="for a machine")
+    _connecting(one)
+
+    one = command(
+        "updates", _updates, "what arrives at a node", "syncnb updates model --save models/"
+    )
+    one.add_argument("type", help="type of the objects")
+    one.add_argument("--save", type=Path, metavar="DIR", help="save the data, and acknowledge")
+    one.add_argument("--once", action="store_true", help="only what is there now")
+    one.add_argument("--timeout", type=float, metavar="S", help="end after so long without any")
+    _connecting(one)
+
+    one = command(
+        "collect", _collect, "what nodes reported", "syncnb collect stats --csv stats.csv"
+    )
+    one.add_argument("type", help="type of the reports")
+    one.add_argument("--csv", type=Path, metavar="FILE", help="write it there")
+    one.add_argument("--json", action="store_true", help="a line of JSON a row")
+    one.add_argument("--keep", action="store_true", help="do not acknowledge: they come again")
+    one.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait for some")
+    _connecting(one)
+    return parser
+
+
+def _serving(parser: argparse.ArgumentParser, listen: str) -> None:
+    parser.add_argument(
+        "--listen", default=listen, metavar="HOST:PORT",
+        help=f"where (default {listen}; port 0 takes a free one)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="its records and data"
+    )
+    parser.add_argument(
+        "--auth", type=Path, required=True, metavar="FILE",
+        help='credentials: {"credentials": {KEY: {"secret", "orgID", "username", "type"}}}',
+    )  # fmt: skip
+
+
+def _connecting(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", help="the service")
+    parser.add_argument("--org", dest="org", help="organisation, for a CSS")
+    parser.add_argument("--key", help="app key")
+    parser.add_argument("--secret-file", type=Path, metavar="FILE", help="holds the app secret")
+
+
+def _client(options: argparse.Namespace) -> SyncServiceClient:
+    from syncnb.client import connect
+
+    secret = None
+    if options.secret_file is not None:
+        try:
+            secret = options.secret_file.read_text("utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                "--secret-file", f"{options.secret_file}: {error.strerror}", "name a readable file"
+            ) from error
+    return connect(options.url, org_id=options.org, key=options.key, secret=secret)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()
