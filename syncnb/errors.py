@@ -200,7 +200,8 @@ class TransferBrokenError(SyncError, ConnectionError):
     """
 
     def __init__(self, subject: str, offset: int, size: int, reason: str) -> None:
-        super().__init__(subject, offset, size, reason)
+        super().__init__(subject, reason)
+        self.args = (subject, offset, size, reason)  # OSError would keep two of four
         self.subject, self.offset, self.size, self.reason = (
             subject,
             offset,
@@ -232,7 +233,8 @@ class WaitTimeoutError(SyncError, TimeoutError):
     """
 
     def __init__(self, subject: str, wanted: str, timeout: float, missing: Sequence[str]) -> None:
-        super().__init__(subject, wanted, timeout, tuple(missing))
+        super().__init__(subject, wanted)
+        self.args = (subject, wanted, timeout, tuple(missing))  # OSError would keep two of four
         self.subject, self.wanted, self.timeout = subject, wanted, timeout
         self.missing = tuple(missing)
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError
 
 MAX_SIZE = 8 * 1024  # bytes of the description
+_REQUIRED = ("format", "codec", "sha256", "size")
 _PROTOCOL = 1  # of the manifest; grows when an older reader would misread it
 
 
@@ -84,7 +85,11 @@ class Manifest:
         InvalidMetaDataError
             A value is not JSON, or all of them are too large; the field is named.
         """
-        values = {name: value for name, value in asdict(self).items() if value and name != "text"}
+        values = {
+            name: value
+            for name, value in asdict(self).items()
+            if name in _REQUIRED or (value and name != "text")
+        }
         sizes = {name: len(_dump(name, value)) for name, value in values.items()}
         document = {"text": self.text, "syncnb": {"manifest": _PROTOCOL, **values}}
         description = _dump("manifest", document)
@@ -143,7 +148,7 @@ def _check(known: Mapping[str, Any]) -> None:
     for name, value in known.items():
         if type(value) is not kinds.get(name, str):
             raise _broken(f"its {name} is {value!r:.60}")
-    for name in ("format", "codec", "sha256", "size"):
+    for name in _REQUIRED:
         if name not in known:
             raise _broken(f"it has no {name}")
 

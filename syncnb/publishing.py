@@ -93,7 +93,7 @@ class Publication:
     >>> from syncnb import LocalFleet, publish
     >>> with LocalFleet(nodes=1) as fleet:
     ...     publication = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
-    ...     [row.dest_id for row in publication.rows()]
+    ...     [row.dest_id for row in publication.delivery_rows()]
     ['node1']
     """
 

@@ -99,7 +99,7 @@ def test_fleet_that_was_closed_leaves_nothing(wait_until: WaitUntil) -> None:
 
 
 def test_folder_of_a_fleet_that_was_killed_as_a_whole_goes_with_the_next(tmp_path: Path) -> None:
-    """kill -9 of everything at once leaves nobody to clean up, so the next fleet does."""
+    """Kill -9 of everything at once leaves nobody to clean up, so the next fleet does."""
     process, facts = start(tmp_path, "kill-9")
     for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
         one.kill()
@@ -151,7 +151,9 @@ def test_bad_arguments_are_refused_before_anything_starts(
     assert caught.value.field == field
 
 
-def test_process_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_that_cannot_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error shows what the process printed, and nothing is left."""
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho no such luck >&2\nexit 7\n")

@@ -30,15 +30,15 @@ def test_node_refuses_damaged_data_and_the_table_says_why(wait_until: WaitUntil)
         first = publish(b"a" * 500_000, "d", "x", version="1", dest_type="edge", client=fleet.cloud)
         flip_one_bit(fleet.folder("cloud"))
         fleet.restart("node1")
-        wait_until(
-            lambda: first.delivery_rows()[0].status == "error", show=lambda: first.delivery_rows()
-        )
+        wait_until(lambda: first.delivery_rows()[0].status == "error", show=first.delivery_rows)
         assert "do not have the published SHA-256" in first.rows()[0]["message"]
         assert "error" in repr(first)
         assert "SHA-256" in repr(first)
         assert fleet.node("node1").get_updated_objects("d") == []
 
-        second = publish(b"b" * 500_000, "d", "x", version="2", dest_type="edge", client=fleet.cloud)
+        second = publish(
+            b"b" * 500_000, "d", "x", version="2", dest_type="edge", client=fleet.cloud
+        )
         for update in updates("d", client=fleet.node("node1"), timeout=20):
             with update:
                 assert update.load() == b"b" * 500_000

@@ -1,0 +1,199 @@
+"""The live table: a widget that follows a source by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import anywidget
+import traitlets
+
+from syncnb.widgets.feeder import Feeder
+from syncnb.widgets.table import NO_ROWS, Snapshot, TableSource, snapshot, tone
+from syncnb.widgets.text import to_text
+
+_HERE = Path(__file__).parent
+
+
+def _to_wire(rows: list[Mapping[str, str]], table: LiveTable) -> list[list[str]]:
+    """Rows as lists: the tone of the status, the cells, the message (half the size of mappings)."""
+    return [
+        [
+            tone(row.get("status", "")),
+            *(row.get(name, "") for name in table.columns),
+            row.get("message", ""),
+        ]
+        for row in rows
+    ]
+
+
+class LiveTable(anywidget.AnyWidget):
+    """A table of nodes that updates itself in a notebook until all of them are done.
+
+    Parameters
+    ----------
+    source : TableSource
+        What to show, such as a `Publication`. It is read once at once, and then followed by one
+        daemon thread.
+
+    Attributes
+    ----------
+    title, summary : str
+        The line above the table, and the sentence that sums it up.
+    columns : list of str
+        Keys of the rows, without ``message``.
+    rows : list of dict
+        As they were last seen.
+    notice : str
+        Why nothing new comes, if so.
+    state : {"live", "finished", "stopped"}
+        ``"finished"`` when the source is done, ``"stopped"`` after `stop` or an error for good.
+
+    See Also
+    --------
+    syncnb.widgets.show : Display a source; keeps a readable table in the saved notebook too.
+
+    Notes
+    -----
+    Thousands of rows are fine: the browser draws 200 at a time, and all rows can be searched,
+    filtered by status and sorted there. `stop` leaves the last state on display, `close` takes the
+    table off the page; leaving a ``with`` block stops it.
+
+    Examples
+    --------
+    >>> class Finished:
+    ...     title, columns = "model/defects 1.2.0", ("node", "status")
+    ...     def rows(self):
+    ...         return [{"node": "camera/n1", "status": "consumed"}]
+    ...     def wait_for_change(self, timeout):
+    ...         return False
+    ...     def done(self):
+    ...         return True
+    >>> LiveTable(Finished()).summary
+    '1 of 1 consumed'
+    """
+
+    _esm = _HERE / "live.js"
+    _css = _HERE / "live.css"
+
+    title = traitlets.Unicode().tag(sync=True)
+    summary = traitlets.Unicode().tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    counts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
+    rows: traitlets.List[Mapping[str, str]] = traitlets.List().tag(sync=True, to_json=_to_wire)
+    notice = traitlets.Unicode().tag(sync=True)
+    empty = traitlets.Unicode(NO_ROWS).tag(sync=True)
+    beat = traitlets.Int().tag(sync=True)  # grows while the kernel lives, even without news
+    state = traitlets.Enum(["live", "finished", "stopped"], "live").tag(sync=True)
+
+    def __init__(self, source: TableSource) -> None:
+        # Before anything that can fail, because a widget that is thrown away is closed first.
+        self._guard = threading.RLock()  # the feeder's thread draws, the kernel's thread stops
+        self._at_end: list[Callable[[], object]] = []
+        self._feeder = Feeder(source, self._draw, self._ended)
+        first = self._last = snapshot(source)
+        super().__init__(**_traits(first))
+        if first.done:
+            self.state = "finished"
+        else:
+            self._feeder.start(first)
+
+    @property
+    def last(self) -> Snapshot:
+        """The table as it was last drawn."""
+        return self._last
+
+    def stop(self) -> None:
+        """Follow the source no more; the last state stays on display.
+
+        Returns at once. Whatever the thread is waiting for is discarded, and the thread ends within
+        a few seconds.
+        """
+        self._feeder.stop()
+        self._end_with("stopped")
+
+    def close(self) -> None:
+        """Stop, and take the table off every page that shows it."""
+        self.stop()
+        super().close()
+
+    def wait(self, timeout: float) -> bool:
+        """Block until the table follows nothing any more.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+
+        Returns
+        -------
+        bool
+            Whether it has ended; False when the time is over.
+        """
+        return self._feeder.join(timeout)
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Have `call` called once, when the table ends; at once if it has.
+
+        Parameters
+        ----------
+        call : callable
+            Called in the thread that ends the table.
+        """
+        with self._guard:
+            if self.state == "live":
+                self._at_end.append(call)
+                return
+        call()
+
+    def _draw(self, new: Snapshot) -> None:
+        with self._guard:
+            if self._feeder.stopped:
+                return
+            self._last = new
+            with self.hold_sync():  # one message, so that the page never shows half a change
+                for name, value in _traits(new).items():
+                    setattr(self, name, value)
+                self.beat += 1
+
+    def _ended(self) -> None:
+        self._end_with("finished" if self._last.done else "stopped")
+
+    def _end_with(self, state: str) -> None:
+        with self._guard:
+            if self.state != "live":
+                return
+            self.state = state
+            calls, self._at_end = self._at_end, []
+        for call in calls:
+            call()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return to_text(self._last)
+
+
+def _traits(table: Snapshot) -> dict[str, Any]:
+    return {
+        "title": table.title,
+        "summary": table.summary,
+        "columns": list(table.columns),
+        "labels": table.labels,
+        "counts": [list(count) for count in table.counts],
+        "rows": list(table.rows),
+        "notice": table.notice,
+    }

@@ -1,0 +1,264 @@
+"""What a table of nodes says at one moment, before anything is drawn.
+
+Text, still HTML and the live table all draw a `Snapshot`, so they agree on words, order and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+from syncnb.errors import SyncError
+
+# How each status is drawn. The order is that of the summary and of the progress bar.
+TONES: Mapping[str, str] = {
+    "consumed": "good",
+    "delivered": "near",
+    "delivering": "waiting",
+    "pending": "waiting",
+    "sent": "waiting",
+    "error": "bad",
+    "deleted": "gone",
+}
+GOAL = "consumed"  # the status that the progress bar counts
+NO_ROWS = "No nodes yet: each appears here as soon as the service knows that the object goes there."
+# What a reader looks for first when there is no room for all rows.
+_URGENCY = {"bad": 0, "waiting": 1, "near": 2, "gone": 3, "good": 4}
+
+
+class TableSource(Protocol):
+    """What can be shown as a table: a publication, or anything else with these five members.
+
+    Values of the columns ``status``, ``since`` (ISO 8601) and ``message`` are drawn in their own
+    way; the first column names the row.
+    """
+
+    @property
+    def title(self) -> str:
+        """One line above the table."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Keys of a row, in the order in which they are drawn."""
+
+    def rows(self) -> Sequence[Mapping[str, str]]:
+        """Return the rows as they are now; a missing key is drawn as an empty cell."""
+
+    def wait_for_change(self, timeout: float) -> bool:
+        """Block until the rows may have changed, at most `timeout` seconds; return whether."""
+
+    def done(self) -> bool:
+        """Return whether the rows will not change any more."""
+
+
+class Count(NamedTuple):
+    """How many rows have a status."""
+
+    status: str
+    tone: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """A table at one moment.
+
+    Parameters
+    ----------
+    title : str
+        One line above the table.
+    columns : sequence of str
+        Without ``message``, which is drawn below its row.
+    rows : sequence of mapping
+        Text only, in the order of the source.
+    done : bool, default False
+        Whether nothing will change any more.
+    notice : str, default ""
+        Why the rows may be out of date, such as a service that does not answer.
+    at : datetime
+        Aware; when the rows were read.
+
+    Examples
+    --------
+    >>> rows = [{"node": "n1", "status": "consumed"}, {"node": "n2", "status": "sent"}]
+    >>> Snapshot(title="model/defects", columns=("node", "status"), rows=rows).summary
+    '1 of 2 consumed, 1 sent'
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Mapping[str, str]] = ()
+    done: bool = False
+    notice: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def counts(self) -> list[Count]:
+        """The statuses that occur, in the order of the summary."""
+        return count(self.rows)
+
+    @property
+    def summary(self) -> str:
+        """One sentence, such as ``"2 of 3 consumed, 1 error"``."""
+        if not self.rows:
+            return "no nodes yet"
+        counts = self.counts
+        reached = sum(number for status, _, number in counts if status == GOAL)
+        said = [f"{reached} of {len(self.rows)} {GOAL}"]
+        said += [f"{number} {status}" for status, _, number in counts if status != GOAL]
+        return ", ".join(said)
+
+    @property
+    def labels(self) -> list[str]:
+        """Column titles; times are drawn in UTC, and the title says so."""
+        return [
+            f"{name} (UTC)" if name == "since" and self._since else name for name in self.columns
+        ]
+
+    def cells(self, row: Mapping[str, str]) -> list[str]:
+        """Return the texts of one row, in the order of `columns`."""
+        return [
+            self._clock(row.get(name, "")) if name == "since" else row.get(name, "")
+            for name in self.columns
+        ]
+
+    def pick(self, limit: int) -> tuple[list[Mapping[str, str]], str]:
+        """Choose the rows to draw when there is room for `limit`, and sum up the others.
+
+        Errors come first, then unfinished rows, because those are what a reader looks for.
+
+        Examples
+        --------
+        >>> rows = [{"node": f"n{i}", "status": "consumed"} for i in range(8)]
+        >>> rows.append({"node": "n8", "status": "error"})
+        >>> Snapshot(title="", columns=("node", "status"), rows=rows).pick(1)
+        ([{'node': 'n8', 'status': 'error'}], '8 more: 8 consumed')
+        """
+        if len(self.rows) <= limit:
+            return list(self.rows), ""
+        ordered = sorted(self.rows, key=lambda row: _URGENCY[tone(row.get("status", ""))])
+        rest = ordered[limit:]
+        said = ", ".join(f"{number} {status}" for status, _, number in count(rest))
+        return ordered[:limit], f"{len(rest)} more: {said}"
+
+    @cached_property
+    def _since(self) -> list[datetime]:
+        """Every time in the rows; empty if one cannot be read, and then they are drawn as sent."""
+        texts = [text for row in self.rows if (text := row.get("since", ""))]
+        times = [time for text in texts if (time := parse_time(text))]
+        return times if len(times) == len(texts) else []
+
+    def _clock(self, text: str) -> str:
+        time = parse_time(text) if self._since else None
+        return text if time is None else time.strftime(self._clock_format)
+
+    @cached_property
+    def _clock_format(self) -> str:
+        one_day = len({time.date() for time in self._since}) == 1
+        return "%H:%M:%S" if one_day else "%Y-%m-%d %H:%M:%S"
+
+
+def snapshot(source: TableSource | Snapshot) -> Snapshot:
+    """Read a source once.
+
+    Parameters
+    ----------
+    source : TableSource or Snapshot
+        A snapshot is handed back as it is.
+
+    Returns
+    -------
+    Snapshot
+        If the source cannot be read because of a `SyncError`, one without rows whose `notice` says
+        why: looking at an object must not raise.
+    """
+    if isinstance(source, Snapshot):
+        return source
+    try:
+        return read(source)
+    except SyncError as error:
+        return Snapshot(title=source.title, columns=_above(source.columns), notice=str(error))
+
+
+def read(source: TableSource) -> Snapshot:
+    """Read a source once, and let its errors through.
+
+    Parameters
+    ----------
+    source : TableSource
+        What to read.
+
+    Returns
+    -------
+    Snapshot
+        Its columns are those of the source without ``message``.
+
+    Raises
+    ------
+    Exception
+        Whatever the source raises, such as `ConnectionFailedError`.
+    """
+    done = source.done()  # before the rows, or the last change could be missing from a done table
+    rows = tuple({key: str(value) for key, value in row.items()} for row in source.rows())
+    return Snapshot(title=source.title, columns=_above(source.columns), rows=rows, done=done)
+
+
+def _above(columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in columns if name != "message")
+
+
+def tone(status: str) -> str:
+    """Say how a status is drawn: ``good``, ``near``, ``waiting``, ``bad`` or ``gone``.
+
+    Examples
+    --------
+    >>> tone("consumed"), tone("error"), tone("a status of a newer service")
+    ('good', 'bad', 'waiting')
+    """
+    return TONES.get(status, "waiting")
+
+
+def count(rows: Iterable[Mapping[str, str]]) -> list[Count]:
+    """Count the rows of each status, in the order of the summary.
+
+    Examples
+    --------
+    >>> [tuple(c) for c in count([{"status": "error"}, {"status": "sent"}, {"status": "error"}])]
+    [('sent', 'waiting', 1), ('error', 'bad', 2)]
+    """
+    found = Counter(row.get("status", "") or "unknown" for row in rows)
+    order = list(TONES)
+    known = sorted(found, key=lambda name: (order.index(name) if name in TONES else 99, name))
+    return [Count(name, tone(name), found[name]) for name in known]
+
+
+def parse_time(text: str) -> datetime | None:
+    """Read an ISO 8601 time, as UTC if it has no zone; None if it is no time.
+
+    Examples
+    --------
+    >>> parse_time("2026-11-24T15:00:00+01:00").isoformat()
+    '2026-11-24T14:00:00+00:00'
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut a text that is longer than `limit` characters, and say so.
+
+    Examples
+    --------
+    >>> shorten("disk full on node1", 9)
+    'disk full ... (9 characters more)'
+    """
+    return (
+        text if len(text) <= limit else f"{text[:limit]} ... ({len(text) - limit} characters more)"
+    )

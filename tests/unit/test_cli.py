@@ -1,0 +1,116 @@
+"""The command, as a script and as a person use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from syncnb import LocalFleet, __version__, publish, report
+
+COMMANDS = ["demo", "css", "ess", "fleet", "publish", "status", "updates", "collect"]
+
+
+def syncnb(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("SYNCNB_")}
+    return subprocess.run(
+        [sys.executable, "-m", "syncnb", *arguments],
+        env={**plain, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_exit_code() -> None:
+    """And each command has an example that names it."""
+    done = syncnb("--help")
+    assert all(command in done.stdout for command in COMMANDS)
+    assert "exit codes" in done.stdout
+    for command in COMMANDS:
+        assert f"example:\n  syncnb {command}" in syncnb(command, "--help").stdout
+    assert syncnb("--version").stdout.strip() == f"syncnb {__version__}"
+
+
+def test_demo_does_the_main_job() -> None:
+    """Three nodes, each consumed both versions, and the better one runs everywhere."""
+    done = syncnb("demo", "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["nodes"] == 3
+    assert outcome["consumed"] == {"1.0.0": 3, "1.1.0": 3}
+    assert outcome["rows"] == 6
+    assert outcome["versions"] == dict.fromkeys(("node1", "node2", "node3"), "1.1.0")
+    assert outcome["accuracy"]["1.1.0"] > outcome["accuracy"]["1.0.0"]
+
+
+def test_file_goes_out_and_comes_back(fleet: LocalFleet, tmp_path: Path) -> None:
+    """publish, status, updates --save, status, collect."""
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"weights")
+    cloud, node = fleet.environment(), fleet.environment("node1")
+    done = syncnb(
+        "publish", str(path), "--type", "cli", "--version", "1.0.0", "--dest-type", "edge",
+        "--dest-id", "node1", "--wait", "delivered", env=cloud,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"edge/node1 +1\.0\.0 +delivered", done.stdout)
+    done = syncnb("updates", "cli", "--save", str(tmp_path / "in"), "--once", env=node)
+    assert done.stdout == f"weights.bin\t1.0.0\t{tmp_path / 'in' / 'weights.bin'}\n"
+    assert (tmp_path / "in" / "weights.bin").read_bytes() == b"weights"
+    done = syncnb("status", "cli", "weights.bin", "--json", env=cloud)
+    assert [row["dest_id"] for row in json.loads(done.stdout)] == ["node1"]
+    report({"fps": 1.5}, "cli-stats", client=fleet.node("node1"))
+    done = syncnb("collect", "cli-stats", "--json", "--timeout", "10", env=cloud)
+    assert json.loads(done.stdout)["fps"] == 1.5
+    assert syncnb("collect", "cli-stats", env=cloud).stdout == "nothing was reported\n"
+
+
+def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> None:
+    """One line on standard error, no traceback, no secret."""
+    secret = tmp_path / "secret"
+    secret.write_text("wrong-secret")
+    cloud = fleet.environment()
+    publish(b"x", "cli", "waits", dest_type="edge", client=fleet.cloud)
+    for code, arguments, env in (
+        (2, ("status", "model", "x"), {"SYNCNB_CONFIG": str(tmp_path / "none.toml")}),
+        (2, ("status", "model", "no such name"), cloud),
+        (3, ("status", "model", "x", "--url", "http://127.0.0.1:1"), {}),
+        (4, ("status", "model", "x", "--secret-file", str(secret)), cloud),
+        (5, ("status", "model", "nosuch"), cloud),
+        (1, ("publish", str(tmp_path / "nosuch")), cloud),
+        (2, ("css", "--listen", "nowhere", "--data", str(tmp_path), "--auth", str(secret)), {}),
+    ):
+        done = syncnb(*arguments, env=env)
+        assert done.returncode == code, f"{arguments}: {done.stderr}"
+        assert done.stderr.startswith("syncnb: ")
+        assert "Traceback" not in done.stderr
+        assert "wrong-secret" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"credentials": []}'])
+def test_credentials_that_cannot_be_read_are_named(tmp_path: Path, content: str) -> None:
+    """Nobody could log in otherwise, and nobody would know why."""
+    auth = tmp_path / "auth.json"
+    auth.write_text(content)
+    done = syncnb("css", "--listen", "127.0.0.1:0", "--data", str(tmp_path), "--auth", str(auth))
+    assert done.returncode == 2
+    assert "auth.json" in done.stderr
+
+
+def test_port_and_folder_in_use_are_named(fleet: LocalFleet, tmp_path: Path) -> None:
+    """Before anything of the other service is touched."""
+    auth = fleet.folder("cloud") / "auth.json"
+    port = fleet.url.removeprefix("http://")
+    done = syncnb("css", "--listen", port, "--data", str(tmp_path / "d"), "--auth", str(auth))
+    assert (done.returncode, "is in use" in done.stderr) == (2, True), done.stderr
+    done = syncnb(
+        "css", "--listen", "127.0.0.1:0", "--data", str(fleet.folder("cloud")), "--auth", str(auth)
+    )
+    assert (done.returncode, "another service uses" in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,88 @@
+"""The widget, without a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from syncnb.widgets import LiveTable, to_text
+from tests.browser.scripted_source import ScriptedSource
+from tests.conftest import WaitUntil
+
+
+@pytest.fixture
+def source() -> Iterator[ScriptedSource]:
+    """Two nodes; whatever still follows it is let go at the end."""
+    scripted = ScriptedSource(2)
+    yield scripted
+    scripted.finish()
+
+
+def test_it_follows_by_itself_and_finishes(source: ScriptedSource, wait_until: WaitUntil) -> None:
+    table = LiveTable(source)
+    assert table.state == "live"
+    source.set("camera/node1", "error", "disk full")
+    wait_until(lambda: table.summary == "0 of 2 consumed, 1 sent, 1 error")
+    for node in ("camera/node1", "camera/node2"):
+        source.set(node, "consumed")
+    source.finish()
+    assert table.wait(10)
+    assert (table.state, table.summary) == ("finished", "2 of 2 consumed")
+    assert [row["status"] for row in table.rows] == ["consumed", "consumed"]
+
+
+def test_a_finished_source_needs_no_thread(source: ScriptedSource) -> None:
+    source.finish()
+    before = threading.active_count()
+    table = LiveTable(source)
+    assert threading.active_count() == before
+    assert table.state == "finished"
+    assert table.wait(0)
+
+
+@pytest.mark.parametrize("way", ["stop", "close", "with"])
+def test_its_thread_ends(source: ScriptedSource, way: str) -> None:
+    table = LiveTable(source)
+    if way == "with":
+        with table as entered:
+            assert entered is table
+    else:
+        getattr(table, way)()
+    assert table.state == "stopped"
+    source.set("camera/node1", "consumed")
+    assert table.wait(10)
+    assert table.summary == "0 of 2 consumed, 2 sent", "nothing may be drawn after a stop"
+
+
+def test_what_waits_for_the_end_is_called_once(source: ScriptedSource) -> None:
+    calls: list[str] = []
+    table = LiveTable(source)
+    table.at_end(lambda: calls.append("while it was live"))
+    table.stop()
+    table.stop()
+    table.at_end(lambda: calls.append("afterwards"))
+    assert calls == ["while it was live", "afterwards"]
+
+
+def test_the_front_end_gets_rows_as_lists(source: ScriptedSource) -> None:
+    """Tone, cells, message; thousands of mappings would be twice as long."""
+    source.set("camera/node2", "error", "disk full")
+    with LiveTable(source) as table:
+        sent = table.get_state(["columns", "rows"])
+    assert sent["columns"] == ["node", "version", "status", "since"]
+    first, second = sent["rows"]
+    assert first[:4] == ["waiting", "camera/node1", "1.2.0", "sent"]
+    assert (second[0], second[-1]) == ("bad", "disk full")
+
+
+def test_its_repr_is_the_text_form(source: ScriptedSource) -> None:
+    source.finish()
+    assert repr(LiveTable(source)) == to_text(source)
+
+
+def test_a_source_that_breaks_at_once_leaves_no_widget_behind(source: ScriptedSource) -> None:
+    source.fail(ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError):
+        LiveTable(source)
