@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     if not options.verbose and options.command not in ("css", "ess"):
         logging.getLogger().setLevel(logging.WARNING)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # our own errors say it
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
