@@ -22,11 +22,12 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 X, y = load_digits(return_X_y=True)
-model = LogisticRegression(max_iter=2000).fit(X / 16, y)
+model = LogisticRegression(max_iter=5000).fit(X, y)
 fleet = syncnb.LocalFleet(nodes=3)"""
 PUBLISH = """\
 syncnb.publish_model(
-    model, name="digits", version="1.1.0", dest_type="edge", example=X[:5], client=fleet.cloud
+    model, name="digits", version="1.1.0", dest_type="edge",
+    example=X[:5], client=fleet.cloud,
 )"""
 CONSUME = """\
 for node in fleet.nodes[:2]:

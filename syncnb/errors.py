@@ -9,7 +9,8 @@ SyncError
 │   ├── AccessDeniedError          403
 │   ├── ObjectNotFoundError        404 (LookupError)
 │   ├── RequestRefusedError        400
-│   └── ServiceUnavailableError    429 or 503, also after the retries
+│   ├── ServiceUnavailableError    429 or 503, also after the retries
+│   └── StorageFullError           507
 ├── TransferBrokenError            data stopped in the middle (ConnectionError)
 ├── WaitTimeoutError               nodes did not get there in time (TimeoutError)
 ├── DataError                      the data of an object cannot be used
@@ -182,6 +183,15 @@ class ServiceUnavailableError(ServiceError):
     def remedy(self) -> str:
         """What to do next."""
         return "It is busy, starting or stopping: try again in a moment."
+
+
+class StorageFullError(ServiceError):
+    """The data do not fit on the disk of the service (HTTP 507); what was there is kept."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do next."""
+        return "Free some space on the disk of the service, or delete objects, then try again."
 
 
 class TransferBrokenError(SyncError, ConnectionError):

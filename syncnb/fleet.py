@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import secrets
@@ -393,6 +394,8 @@ class _Host:
     def wait_until_ready(self, deadline: float) -> None:
         line = _read_line(self.process.stdout, deadline)
         if not line:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1)  # its output may end a moment before it does
             code = self.process.poll()
             problem = "did not start in time" if code is None else f"ended with code {code}"
             raise FleetError(self._name, problem, self.tail())

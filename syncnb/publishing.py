@@ -438,7 +438,10 @@ def publish(
             extra=extra or {},
             text=description,
         )
-        meta = meta.for_update(description=manifest.to_description()).check()
+        # The size lets a service refuse data that will not fit before it discards older ones.
+        meta = meta.for_update(
+            description=manifest.to_description(), object_size=manifest.size
+        ).check()
         _send(client, meta, path, manifest.size, timeout)
     publication = Publication(meta, manifest, client)
     publication.wait_for_change(0)

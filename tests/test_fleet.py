@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,8 +23,9 @@ from syncnb.errors import FleetError, InvalidMetaDataError
 WaitUntil = Callable[..., None]
 
 PROGRAM = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from syncnb import LocalFleet
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 fleet = LocalFleet(nodes=2)
 urls = [fleet.url, *(fleet.node(name).url for name in fleet.nodes)]
 program = fleet.run("node2", sys.argv[2])
@@ -38,7 +40,10 @@ with fleet:
 """
 
 
-def start(folder: Path, how: str) -> tuple[subprocess.Popen[bytes], dict[str, object]]:
+@contextmanager
+def a_program(
+    folder: Path, how: str
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, object]]]:
     """A Python of its own with a fleet and an edge program in it."""
     (folder / "program.py").write_text(PROGRAM)
     (folder / "edge.py").write_text("import time\ntime.sleep(600)\n")
@@ -49,7 +54,15 @@ def start(folder: Path, how: str) -> tuple[subprocess.Popen[bytes], dict[str, ob
         start_new_session=True,
     )
     assert process.stdout is not None
-    return process, json.loads(process.stdout.readline())
+    with process, process.stdout:
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.kill()
+
+
+def own_processes() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
 
 
 def listens(url: str) -> bool:
@@ -64,23 +77,21 @@ def test_nothing_is_left_however_the_fleet_ends(
     how: str, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     """No process, no port, no file."""
-    process, facts = start(tmp_path, how)
-    urls, folder = facts["urls"], Path(str(facts["folder"]))
-    assert isinstance(urls, list)
     family: list[psutil.Process] = []
-    if how not in ("exception", "forget"):
-        family = psutil.Process(process.pid).children(recursive=True)
-        assert len(family) == 4  # a CSS, two nodes, an edge program
-        assert all(map(listens, urls))
-    if how == "ctrl-c":
-        os.kill(process.pid, signal.SIGINT)
-    elif how == "sigterm":
-        process.terminate()
-    elif how == "kill-9":
-        process.kill()
-    process.wait(30)
-    assert process.stdout is not None
-    process.stdout.close()
+    with a_program(tmp_path, how) as (process, facts):
+        urls, folder = facts["urls"], Path(str(facts["folder"]))
+        assert isinstance(urls, list)
+        if how not in ("exception", "forget"):
+            family = psutil.Process(process.pid).children(recursive=True)
+            assert len(family) == 4  # a CSS, two nodes, an edge program
+            assert all(map(listens, urls))
+        if how == "ctrl-c":
+            os.kill(process.pid, signal.SIGINT)
+        elif how == "sigterm":
+            process.terminate()
+        elif how == "kill-9":
+            process.kill()
+        process.wait(30)
     wait_until(lambda: not any(p.is_running() for p in family), show=lambda: family)
     assert not any(map(listens, urls))
     wait_until(lambda: not folder.exists(), show=lambda: list(folder.rglob("*")))
@@ -88,9 +99,10 @@ def test_nothing_is_left_however_the_fleet_ends(
 
 def test_fleet_that_was_closed_leaves_nothing(wait_until: WaitUntil) -> None:
     """The ordinary end."""
+    others = own_processes()
     with LocalFleet(nodes=1) as fleet:
         url, folder = fleet.url, fleet.folder("cloud").parent
-        family = psutil.Process().children(recursive=True)
+        family = own_processes() - others
         assert listens(url)
     assert not folder.exists()
     assert not listens(url)
@@ -100,12 +112,10 @@ def test_fleet_that_was_closed_leaves_nothing(wait_until: WaitUntil) -> None:
 
 def test_folder_of_a_fleet_that_was_killed_as_a_whole_goes_with_the_next(tmp_path: Path) -> None:
     """Kill -9 of everything at once leaves nobody to clean up, so the next fleet does."""
-    process, facts = start(tmp_path, "kill-9")
-    for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
-        one.kill()
-    process.wait(30)
-    assert process.stdout is not None
-    process.stdout.close()
+    with a_program(tmp_path, "kill-9") as (process, facts):
+        family = psutil.Process(process.pid).children(recursive=True)
+        for one in [*family, psutil.Process(process.pid)]:
+            one.kill()
     folder = Path(str(facts["folder"]))
     deadline = time.monotonic() + 10
     while folder.exists() and time.monotonic() < deadline:
@@ -115,8 +125,9 @@ def test_folder_of_a_fleet_that_was_killed_as_a_whole_goes_with_the_next(tmp_pat
 
 def test_many_nodes_share_a_few_processes() -> None:
     """Forty nodes in two processes, all registered, all reached."""
+    others = own_processes()
     with LocalFleet(nodes=40, processes=2) as fleet:
-        assert len(psutil.Process().children()) == 3
+        assert len(own_processes() - others) == 3
         publication = publish(b"x" * 1000, "many", "one", dest_type="edge", client=fleet.cloud)
         assert len(publication.wait("delivered", timeout=60, nodes=40)) == 40
 

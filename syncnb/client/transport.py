@@ -21,6 +21,7 @@ from syncnb.errors import (
     ServiceTimeoutError,
     ServiceUnavailableError,
     SettingsError,
+    StorageFullError,
 )
 from syncnb.settings import check_url
 
@@ -37,6 +38,7 @@ _ERRORS: dict[int, type[ServiceError]] = {
     502: ServiceUnavailableError,
     503: ServiceUnavailableError,
     504: ServiceUnavailableError,
+    507: StorageFullError,
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
+import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -90,6 +92,22 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: function(*args, **kwargs)
         )
+
+    def require_room(self, size: int) -> None:
+        """Refuse data that cannot fit before anything is changed.
+
+        Parameters
+        ----------
+        size : int
+            Bytes that are announced; 0 where nobody knows.
+
+        Raises
+        ------
+        OSError
+            With ``ENOSPC``.
+        """
+        if size > 0 and size > shutil.disk_usage(self.config.data).free:
+            raise OSError(errno.ENOSPC, "no room for the data")
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Stream data into a new blob that is on the disk when this returns.

@@ -89,7 +89,7 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
     except ClientDisconnect:
         return empty(400)  # nobody is there to read it
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         return text(507, "the disk of the service is full: nothing was changed")
     except sqlite3.OperationalError as error:
@@ -107,6 +107,12 @@ async def read_body(request: Request, limit: int) -> bytes:
             too_large = f"the body is larger than {limit} bytes: upload the data on their own"
             raise Answer(text(413, too_large))
     return bytes(body)
+
+
+def announced_size(request: Request) -> int:
+    """Bytes of the body, 0 if the caller does not say."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
 
 
 def preferred_wait(request: Request) -> float:

@@ -15,6 +15,7 @@ from syncnb.service.core import Service
 from syncnb.service.exchange import (
     Answer,
     Denied,
+    announced_size,
     empty,
     guarded,
     json,
@@ -264,6 +265,8 @@ class RestApi:
         if is_css:
             meta["ownerID"] = f"{identity.org}/{identity.user}"
         if data is None:
+            # A full update discards the data that are there: not for data that will not fit.
+            service.require_room(meta["objectSize"])
             await service.store.write(
                 lambda tx: sending.put_object(tx, service.site, key, meta, None)
             )
@@ -337,6 +340,7 @@ class RestApi:
             raise Refused(f"{key} is {record.status}: this side does not send it")
         if record.meta["noData"]:
             raise Refused(f"{key} has noData: true, so it takes no data")
+        service.require_room(announced_size(request))
         spread = request.headers.get("content-range")
         if spread is not None:
             whole = await receive_chunk(service, request, record, spread)

@@ -99,6 +99,7 @@ ERRORS = [
     errors.ObjectNotFoundError(404, "get", "object a/b"),
     errors.RequestRefusedError(400, "get", "object a/b", "no"),
     errors.ServiceUnavailableError(503, "get", "object a/b"),
+    errors.StorageFullError(507, "put", "object a/b"),
     errors.TransferBrokenError("object a/b", 5, 10, "reset"),
     errors.WaitTimeoutError("model/x 1", "consumed", 5.0, ["edge/n1: delivered"]),
     errors.DigestMismatchError("object a/b", "0" * 64, "1" * 64),
