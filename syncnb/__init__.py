@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from syncnb.metadata import Destination as Destination
     from syncnb.metadata import DestinationStatus as DestinationStatus
     from syncnb.metadata import ObjectMetaData as ObjectMetaData
-    from syncnb.publishing import Publication as Publication
+    from syncnb.publication import Publication as Publication
     from syncnb.publishing import publish as publish
     from syncnb.publishing import publish_dataframe as publish_dataframe
     from syncnb.publishing import publish_file as publish_file
@@ -35,7 +35,7 @@ _HOME = {
     "LocalFleet": "syncnb.fleet",
     "Manifest": "syncnb.manifest",
     "ObjectMetaData": "syncnb.metadata",
-    "Publication": "syncnb.publishing",
+    "Publication": "syncnb.publication",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
     "Update": "syncnb.receiving",

@@ -153,7 +153,7 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from syncnb.publishing import Publication
+    from syncnb.publication import Publication
     from syncnb.widgets import follow
 
     with _client(options) as client:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from syncnb.demo.digits import training
 from syncnb.errors import FleetError, WaitTimeoutError
 from syncnb.fleet import LocalFleet
-from syncnb.publishing import Publication, publish_model
+from syncnb.publication import Publication
+from syncnb.publishing import publish_model
 from syncnb.statistics import collect
 from syncnb.widgets import follow
 

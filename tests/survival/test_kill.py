@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from syncnb import LocalFleet, SyncServiceClient, publish_file, updates
-from syncnb.publishing import Publication
+from syncnb.publication import Publication
 
 MIB = 1 << 20
 SIZE = 200 * MIB

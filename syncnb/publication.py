@@ -1,0 +1,348 @@
+"""What was published, and how far it got at every node."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from syncnb.client import SyncServiceClient, default_client
+from syncnb.errors import (
+    ConnectionFailedError,
+    InvalidMetaDataError,
+    ServiceUnavailableError,
+    WaitTimeoutError,
+)
+from syncnb.manifest import Manifest
+from syncnb.metadata import DestinationStatus, ObjectMetaData
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LONG_WAIT = 20.0  # seconds
+_INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
+_COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
+# A node that consumed an object had it delivered.
+_SHOWN = {"delivering": "sent"}  # what the table calls it
+_REACHED = {"delivered": ("delivered", "consumed"), "consumed": ("consumed",)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryRow:
+    """An object at one node.
+
+    Parameters
+    ----------
+    dest_type, dest_id : str
+        The node.
+    status : str
+        ``pending``, ``delivering``, ``delivered``, ``consumed``, ``error`` or ``deleted``.
+    message : str
+        Why, when the status is ``error``.
+    version : str
+        Of what was published.
+    since : datetime
+        Aware; when this process first saw the status, since services keep no times.
+
+    Examples
+    --------
+    >>> row = DeliveryRow(dest_type="edge", dest_id="node1", status="consumed", message="",
+    ...                   version="1.0.0", since=datetime(2030, 1, 1, tzinfo=UTC))
+    >>> row.dest_id
+    'node1'
+    """
+
+    dest_type: str
+    dest_id: str
+    status: str
+    message: str
+    version: str
+    since: datetime
+
+
+class Publication:
+    """What was published, and how far it got. In a notebook it shows itself as a live table.
+
+    Publishing functions make it; `rows` and `status` look, `wait` waits.
+
+    Parameters
+    ----------
+    meta_data : ObjectMetaData
+        As they were sent.
+    manifest : Manifest
+        What travels beside the data.
+    client : SyncServiceClient
+        Where it was published.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet, publish
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     publication = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     [row.dest_id for row in publication.delivery_rows()]
+    ['node1']
+    """
+
+    columns: Sequence[str] = ("node", "version", "status", "since", "message")
+
+    def __init__(
+        self, meta_data: ObjectMetaData, manifest: Manifest, client: SyncServiceClient
+    ) -> None:
+        self.meta_data, self.manifest, self.client = meta_data, manifest, client
+        self.published_at = datetime.now(UTC)
+        self._seen: dict[tuple[str, str], DeliveryRow] = {}
+        self._etag = ""
+        self._changed = threading.Condition()
+
+    @classmethod
+    def of(cls, object_type: str, name: str, *, client: SyncServiceClient | None = None) -> Self:
+        """What somebody published before.
+
+        Parameters
+        ----------
+        object_type, name : str
+            Type and ID of the object.
+        client : SyncServiceClient, optional
+            The CSS; by default the one of the settings.
+
+        Returns
+        -------
+        Publication
+            Of the version that is there now.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            There is no such object.
+        InvalidManifestError, AccessDeniedError, ServiceError, ConnectionFailedError
+            Its manifest is broken; the service does not say.
+        """
+        client = client or default_client()
+        meta = client.get_object_metadata(object_type, name)
+        manifest = Manifest.from_description(meta.description) or Manifest(
+            format="", codec="", sha256="", size=meta.object_size, text=meta.description
+        )
+        return cls(meta, manifest, client)
+
+    @property
+    def object_type(self) -> str:
+        """The object's type."""
+        return self.meta_data.object_type
+
+    @property
+    def object_id(self) -> str:
+        """The object's ID."""
+        return self.meta_data.object_id
+
+    @property
+    def version(self) -> str:
+        """The version that was published."""
+        return self.meta_data.version
+
+    @property
+    def title(self) -> str:
+        """Type, name and version, for people."""
+        return f"{self.object_type}/{self.object_id} {self.version}".rstrip()
+
+    def delivery_rows(self) -> list[DeliveryRow]:
+        """How far it got at each node, as values.
+
+        Returns
+        -------
+        list of DeliveryRow
+            By node.
+
+        Raises
+        ------
+        ServiceError, ConnectionFailedError
+            The service does not say.
+        """
+        self._note(self.client.get_object_destinations(self.object_type, self.object_id))
+        return self._rows()
+
+    def status(self) -> pd.DataFrame:
+        """How far it got at each node, as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a node, with the columns ``dest_type``, ``dest_id``, ``status``, ``message``,
+            ``version`` and ``since`` (UTC; when this process first saw the status).
+
+        Raises
+        ------
+        ServiceError, ConnectionFailedError
+            The service does not say.
+        """
+        return _frame(self.delivery_rows())
+
+    def wait(
+        self, status: str = "consumed", *, timeout: float = 60.0, nodes: int | None = None
+    ) -> pd.DataFrame:
+        """Wait until every node got there.
+
+        Parameters
+        ----------
+        status : {"consumed", "delivered"}
+            Where; what was consumed was delivered.
+        timeout : float, default 60
+            Seconds to wait at the longest.
+        nodes : int, optional
+            How many nodes at least; by default one.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `status`.
+
+        Raises
+        ------
+        WaitTimeoutError
+            Some did not; it names them with their status and message.
+        InvalidMetaDataError
+            There is no such status to wait for.
+        AccessDeniedError
+            The credentials are not accepted any more.
+        """
+        if status not in _REACHED:
+            raise InvalidMetaDataError("status", status, f"wait for one of {sorted(_REACHED)}")
+        deadline = time.monotonic() + timeout
+        while True:
+            rows = self._rows()
+            late = [row for row in rows if row.status not in _REACHED[status]]
+            if rows and not late and len(rows) >= (nodes or 1):
+                return _frame(rows)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                missing = [_said(row) for row in late]
+                if not missing and nodes:
+                    missing = [f"{len(rows)} of {nodes} nodes are registered for it"]
+                raise WaitTimeoutError(self.title, status, timeout, missing)
+            self.wait_for_change(left)
+
+    def delete(self) -> None:
+        """Delete the object; the nodes are told.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            It is gone already.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not do it.
+        """
+        self.client.delete_object(self.object_type, self.object_id)
+
+    # ----------------------------------------- what the table draws (TableSource)
+
+    def rows(self) -> list[Mapping[str, str]]:
+        """How far it got at each node, as the live table shows it; asks nobody."""
+        if not self._seen:
+            self.wait_for_change(0)
+        return [
+            {
+                "node": f"{row.dest_type}/{row.dest_id}",
+                "version": row.version,
+                "status": _SHOWN.get(row.status, row.status),
+                "since": row.since.isoformat(timespec="seconds"),
+                "message": row.message,
+                "dest_id": row.dest_id,
+            }
+            for row in self._rows()
+        ]
+
+    def wait_for_change(self, timeout: float) -> bool:
+        """Wait until something changed at a node, at most `timeout` seconds.
+
+        A service that is away counts as no change; a denial is raised.
+        """
+        wait = min(timeout, _LONG_WAIT)
+        started = time.monotonic()
+        try:
+            watched = self.client.watch_object_destinations(
+                self.object_type, self.object_id, etag=self._etag, wait=wait
+            )
+        except (ConnectionFailedError, ServiceUnavailableError):
+            time.sleep(min(_INTERVAL, max(timeout, 0)))
+            return False
+        changed = watched.items is not None and self._note(watched.items)
+        self._etag = watched.etag
+        pause = min(_INTERVAL, timeout) - (time.monotonic() - started)
+        if not changed and not watched.waited and pause > 0:
+            time.sleep(pause)
+        return changed
+
+    def done(self) -> bool:
+        """Whether nothing more is expected to change."""
+        rows = self._rows()
+        return bool(rows) and all(row.status in ("consumed", "deleted") for row in rows)
+
+    # ------------------------------------------------------------------ details
+
+    def _note(self, found: Sequence[DestinationStatus]) -> bool:
+        now = datetime.now(UTC)
+        with self._changed:
+            before = dict(self._seen)
+            self._seen = {
+                (one.dest_type, one.dest_id): self._row(one, before, now) for one in found
+            }
+            return before != self._seen
+
+    def _row(
+        self,
+        one: DestinationStatus,
+        before: Mapping[tuple[str, str], DeliveryRow],
+        now: datetime,
+    ) -> DeliveryRow:
+        known = before.get((one.dest_type, one.dest_id))
+        same = known is not None and known.status == one.status and known.message == one.message
+        return DeliveryRow(
+            dest_type=one.dest_type,
+            dest_id=one.dest_id,
+            status=one.status,
+            message=one.message,
+            version=self.version,
+            since=known.since if known is not None and same else now,
+        )
+
+    def _rows(self) -> list[DeliveryRow]:
+        with self._changed:
+            return [self._seen[node] for node in sorted(self._seen, key=_natural)]
+
+    def __repr__(self) -> str:
+        from syncnb.widgets import to_text
+
+        return to_text(self)
+
+    def _repr_html_(self) -> str:
+        from syncnb.widgets import to_html
+
+        return to_html(self)
+
+    def _ipython_display_(self) -> None:
+        from syncnb.widgets import show
+
+        show(self)
+
+
+def _frame(rows: Sequence[DeliveryRow]) -> pd.DataFrame:
+    import pandas as pd
+
+    values = [[getattr(row, column) for column in _COLUMNS] for row in rows]
+    frame = pd.DataFrame(values, columns=list(_COLUMNS))
+    return frame.astype({"since": "datetime64[us, UTC]"})
+
+
+def _natural(node: tuple[str, str]) -> tuple[object, ...]:
+    """``node2`` before ``node10``."""
+    dest_type, dest_id = node
+    stem = dest_id.rstrip("0123456789")
+    return (dest_type, stem, int(dest_id[len(stem) :] or 0), dest_id)
+
+
+def _said(row: DeliveryRow) -> str:
+    return f"{row.dest_type}/{row.dest_id}: {row.status}" + (
+        f" ({row.message})" if row.message else ""
+    )
