@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from syncnb.errors import (
     ConnectionFailedError,
     InvalidMetaDataError,
     ServiceUnavailableError,
+    SyncError,
     WaitTimeoutError,
 )
 from syncnb.manifest import Manifest
@@ -221,7 +223,10 @@ class Publication:
                 if not missing and nodes:
                     missing = [f"{len(rows)} of {nodes} nodes are registered for it"]
                 raise WaitTimeoutError(self.title, status, timeout, missing)
-            self.wait_for_change(left)
+            try:
+                self.wait_for_change(left)
+            except (ConnectionFailedError, ServiceUnavailableError):  # it may be restarting
+                time.sleep(min(_INTERVAL, left))
 
     def delete(self) -> None:
         """Delete the object; the nodes are told.
@@ -256,17 +261,26 @@ class Publication:
     def wait_for_change(self, timeout: float) -> bool:
         """Wait until something changed at a node, at most `timeout` seconds.
 
-        A service that is away counts as no change; a denial is raised.
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+
+        Returns
+        -------
+        bool
+            Whether something changed.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
         """
         wait = min(timeout, _LONG_WAIT)
         started = time.monotonic()
-        try:
-            watched = self.client.watch_object_destinations(
-                self.object_type, self.object_id, etag=self._etag, wait=wait
-            )
-        except (ConnectionFailedError, ServiceUnavailableError):
-            time.sleep(min(_INTERVAL, max(timeout, 0)))
-            return False
+        watched = self.client.watch_object_destinations(
+            self.object_type, self.object_id, etag=self._etag, wait=wait
+        )
         changed = watched.items is not None and self._note(watched.items)
         self._etag = watched.etag
         pause = min(_INTERVAL, timeout) - (time.monotonic() - started)
@@ -314,17 +328,25 @@ class Publication:
     def __repr__(self) -> str:
         from syncnb.widgets import to_text
 
+        self._refresh()
         return to_text(self)
 
     def _repr_html_(self) -> str:
         from syncnb.widgets import to_html
 
+        self._refresh()
         return to_html(self)
 
     def _ipython_display_(self) -> None:
         from syncnb.widgets import show
 
+        self._refresh()
         show(self)
+
+    def _refresh(self) -> None:
+        """Look once, so that what is shown is true now; a service that is away shows the last."""
+        with contextlib.suppress(SyncError):
+            self.wait_for_change(0)
 
 
 def _frame(rows: Sequence[DeliveryRow]) -> pd.DataFrame:

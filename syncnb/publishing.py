@@ -138,9 +138,7 @@ def publish(
             description=manifest.to_description(), object_size=manifest.size
         ).check()
         _send(client, meta, path, manifest.size, timeout)
-    publication = Publication(meta, manifest, client)
-    publication.wait_for_change(0)
-    return publication
+    return Publication(meta, manifest, client)
 
 
 def publish_model(
