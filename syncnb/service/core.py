@@ -9,12 +9,14 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from syncnb.errors import SettingsError
+from syncnb.metadata import Json
 from syncnb.service.blobs import Blobs, BlobWriter
 from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.lifecycle import Site
@@ -22,6 +24,7 @@ from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.lifecycle.sending import StoredData
 from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
+from syncnb.service.signatures import fits, is_signed
 from syncnb.service.store import Node, Store
 
 P = ParamSpec("P")
@@ -92,6 +95,13 @@ class Service:
         return await asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: function(*args, **kwargs)
         )
+
+    async def verified(self, stored: StoredData, meta: Mapping[str, Json]) -> StoredData:
+        """The same data, with whether they are those that the metadata sign."""
+        if not is_signed(meta):
+            return stored
+        good = await self.run(fits, meta, self.blobs.path(stored.blob))
+        return replace(stored, verified=good)
 
     def require_room(self, size: int) -> None:
         """Refuse data that cannot fit before anything is changed.

@@ -151,7 +151,9 @@ class Downloads:
         return StoredData(writer.blob_id, size)
 
     async def _check(self, meta: dict[str, Json], stored: StoredData) -> None:
-        """Compare the bytes with the digest that the publisher put beside them, if there is one."""
+        """Compare the bytes with the signature and the digest that came beside them, if any."""
+        if not (await self._service.verified(stored, meta)).verified:
+            raise _Hopeless("the signature does not fit the data; publish the object again")
         expected = published_digest(meta["description"])
         if expected is None:
             return

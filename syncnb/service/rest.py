@@ -30,6 +30,7 @@ from syncnb.service.lifecycle.base import (
     DELETED,
     RECEIVED,
     SENDING,
+    VERIFICATION_FAILED,
     WITHOUT_DATA,
 )
 from syncnb.service.organizations import Organizations
@@ -275,12 +276,12 @@ class RestApi:
         async def chunks() -> AsyncIterator[bytes]:
             yield data
 
-        stored = await service.save(chunks())
+        stored = await service.verified(await service.save(chunks()), meta)
         async with service.discarding(stored):
-            await service.store.write(
+            record = await service.store.write(
                 lambda tx: sending.put_object(tx, service.site, key, meta, stored)
             )
-        return empty(204)
+        return _stored(record)
 
     async def _delete(self, identity: Identity, key: Key) -> Response:
         service = self._service
@@ -345,12 +346,15 @@ class RestApi:
         if spread is not None:
             whole = await receive_chunk(service, request, record, spread)
             if whole is not None:
-                await service.store.write(lambda tx: sending.put_data(tx, service.site, key, whole))
+                good = await service.verified(whole, record.meta)
+                await service.store.write(lambda tx: sending.put_data(tx, service.site, key, good))
             return empty(204, {"Mms-Upload-Owner": service.upload_owner})
-        stored = await service.save(request.stream())
+        stored = await service.verified(await service.save(request.stream()), record.meta)
         async with service.discarding(stored):
-            await service.store.write(lambda tx: sending.put_data(tx, service.site, key, stored))
-        return empty(204)
+            changed = await service.store.write(
+                lambda tx: sending.put_data(tx, service.site, key, stored)
+            )
+        return _stored(changed)
 
     async def _mark(self, identity: Identity, key: Key, operation: str) -> Response:
         site = self._service.site
@@ -439,6 +443,12 @@ class RestApi:
         if record is None:
             raise Answer(empty(404))
         return record
+
+
+def _stored(record: ObjectRecord) -> Response:
+    if record.status == VERIFICATION_FAILED:
+        return text(500, "the signature does not fit the data, which were thrown away")
+    return empty(204)
 
 
 def _inline(value: Json) -> bytes | None:

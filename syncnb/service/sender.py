@@ -121,7 +121,8 @@ class Sender:
         service = self._service
         size, chunk = service.blobs.size(blob), service.config.chunk_size
         ranged = offset is not None and size > chunk
-        at = int(offset or 0) if ranged else 0
+        # If every byte is there and only the answer was lost, the last one is sent again.
+        at = min(int(offset or 0), size - 1) if ranged else 0
         file = await service.run(os.open, service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC)
         try:
             while True:

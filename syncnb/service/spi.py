@@ -254,6 +254,11 @@ class Spi:
             stored = whole
         else:
             stored = await service.save(request.stream())
+        stored = await service.verified(stored, record.meta)
+        if not stored.verified:
+            await service.run(service.blobs.delete, stored.blob)
+            await service.store.write(lambda tx: receiving.discard_part(tx, call.key, stored.blob))
+            raise Refused("the signature does not fit the data")
         async with service.discarding(stored):
             await service.store.write(
                 lambda tx: receiving.store_data(

@@ -30,9 +30,7 @@ LATER = {
     "policy/*": "destination policies",
     "resend/*": "resend",
     "shutdown/*": "shutdown by a call",
-    "signature/invalid-inline-css": "checking signatures",
     "up/cloud-lists": "lists of an organisation",
-    "up/signed": "checking signatures",
     "webhook/*": "webhooks",
 }
 PASSES_ALREADY = {"policy/not-evaluated"}

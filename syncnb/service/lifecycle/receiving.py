@@ -55,6 +55,13 @@ def store_part(tx: Transaction, key: Key, instance_id: int, blob: str, ranges: R
     tx.put_object(replace(record, partial=blob, ranges=ranges))
 
 
+def discard_part(tx: Transaction, key: Key, blob: str) -> None:
+    """What was collected is not what was signed: begin anew."""
+    record = tx.object(key)
+    if record is not None and record.partial == blob:
+        tx.put_object(replace(record, partial=None, ranges=()))
+
+
 def store_data(tx: Transaction, key: Key, instance_id: int, blob: str, size: int) -> ObjectRecord:
     """All data of an instance are on the disk: the application may have it."""
     record = tx.object(key)
