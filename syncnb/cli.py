@@ -121,9 +121,8 @@ def _fleet(options: argparse.Namespace) -> int:
 
     with LocalFleet(nodes=options.nodes, processes=options.processes, org_id=options.org) as fleet:
         print(f"{fleet!r}\nCtrl-C ends it. To use it from another terminal:\n")
-        for name in ("cloud", *fleet.nodes[:10]):
-            variables = " ".join(f"{k}={v}" for k, v in fleet.environment(name).items())
-            print(f"# {name}\nexport {variables}")
+        for name in ("cloud", *fleet.nodes):
+            print(f"source {fleet.environment_file(name)}")
         sys.stdout.flush()
         while True:
             time.sleep(3600)

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import selectors
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,6 +147,25 @@ class LocalFleet:
             if name == "cloud"
             else {"SYNCNB_ORG_ID": "", "SYNCNB_NODE": name}
         )
+
+    def environment_file(self, name: str = "cloud") -> Path:
+        """The same as a file that a shell can ``source``, readable by you alone.
+
+        Parameters
+        ----------
+        name : str, default "cloud"
+            ``"cloud"`` or a node.
+
+        Returns
+        -------
+        Path
+            It is gone when the fleet has ended.
+        """
+        path = self.folder(name) / "environment.sh"
+        path.touch(mode=0o600)
+        lines = (f"export {key}={shlex.quote(v)}" for key, v in self.environment(name).items())
+        path.write_text("\n".join(lines) + "\n", "utf-8")
+        return path
 
     def run(
         self, node: str, *arguments: str, env: Mapping[str, str] | None = None

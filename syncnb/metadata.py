@@ -210,6 +210,12 @@ class ObjectMetaData:
                 self.destinations_list,
                 "give either dest_type or destinations_list",
             )
+        if self.destinations_list is not None and not self.destinations_list:
+            raise InvalidMetaDataError(
+                "destinations_list",
+                self.destinations_list,
+                "name at least one node, since services take an empty list for all nodes",
+            )
         for entry in self.destinations_list or ():
             dest_type, _, dest_id = entry.partition(":")
             if not dest_type or not dest_id or ":" in dest_id:

@@ -44,7 +44,13 @@ class Tenancy:
         for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
             if path.stat().st_uid == os.getuid():
                 _remove_if_free(path)
-        return cls(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+        # It gets its name when it is held already, so that nobody finds it free in between.
+        unnamed = Path(tempfile.mkdtemp(prefix="syncnb-new-"))
+        tenancy = cls(unnamed)
+        tenancy.folder = unnamed.rename(
+            unnamed.with_name(unnamed.name.replace("syncnb-new-", _PREFIX))
+        )
+        return tenancy
 
     def __enter__(self) -> Self:
         return self

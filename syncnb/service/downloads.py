@@ -17,7 +17,7 @@ from syncnb.service.lifecycle import Conflict, outbox, receiving
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED
 from syncnb.service.lifecycle.sending import StoredData
 from syncnb.service.link import CssLink, LinkDown
-from syncnb.service.store import Key, ObjectRecord, Transaction
+from syncnb.service.store import Key, ObjectRecord, StoreError, Transaction
 
 log = logging.getLogger("syncnb.service")
 
@@ -82,17 +82,18 @@ class Downloads:
                 async with self._small if small else self._large:
                     await self._attempt(record)
                 return
-            except LinkDown as down:
-                tries += 1
+            except (LinkDown, StoreError) as down:
                 log.info("the data of %s stopped, going on soon: %s", key, down)
             except Conflict:
                 return  # a newer instance is on its way
             except OSError as error:
-                await self._give_up(record, 2, f"the node cannot store the data: {error.strerror}")
-                return
-            except _Hopeless as reason:
-                await self._give_up(record, 1, str(reason))
-                return
+                reason = f"the node cannot store the data: {error.strerror}"
+                if await self._give_up(record, 2, reason):
+                    return
+            except _Hopeless as hopeless:
+                if await self._give_up(record, 1, str(hopeless)):
+                    return
+            tries += 1
             await asyncio.sleep(min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0))
 
     async def _attempt(self, record: ObjectRecord) -> None:
@@ -164,16 +165,19 @@ class Downloads:
                 f"got {actual[:16]}...; publish the object again"
             )
 
-    async def _give_up(self, record: ObjectRecord, code: int, reason: str) -> None:
+    async def _give_up(self, record: ObjectRecord, code: int, reason: str) -> bool:
+        """Tell the CSS why, and forget the object until it announces it again; False to go on."""
         log.warning("%s is refused: %s", record.key, reason)
         feedback = {"Code": code, "RetryInterval": 0, "Reason": reason}
-        await self._service.store.write(
-            lambda tx: outbox.forget_failed(tx, record.key, record.instance_id)
-        )
         try:
             await self._link.report(record.meta, "feedback", feedback)
-        except LinkDown as down:
+            await self._service.store.write(
+                lambda tx: outbox.forget_failed(tx, record.key, record.instance_id)
+            )
+        except (LinkDown, StoreError) as down:
             log.warning("the CSS could not be told that %s is refused: %s", record.key, down)
+            return False
+        return True
 
 
 def _noting(record: ObjectRecord, blob: str, arrived: int) -> Callable[[Transaction], None]:

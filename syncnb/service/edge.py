@@ -14,7 +14,7 @@ from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.outbox import Todo
 from syncnb.service.link import CssLink, LinkDown
 from syncnb.service.sender import Sender
-from syncnb.service.store import Key
+from syncnb.service.store import Key, StoreError
 from syncnb.service.wire import Malformed, decode_meta
 
 log = logging.getLogger("syncnb.service")
@@ -61,7 +61,7 @@ class Edge:
                             pinged = loop.time()
                             self._register = await self._link.register("ping") == 404
                         productive, waited = await self._polled()
-                    except LinkDown as down:
+                    except (LinkDown, StoreError) as down:
                         pause.failed(down)
                         await pause.after_failure()
                         continue
@@ -110,7 +110,7 @@ class Edge:
         async with self._items:
             try:
                 return await self._handle(item)
-            except LinkDown as down:
+            except (LinkDown, StoreError) as down:
                 log.warning("an item could not be acknowledged: %s", down)
                 return False
 
@@ -179,10 +179,10 @@ class Pause:
         self._idle = step if productive else min(self._idle + step, self._longest)
         await asyncio.sleep(self._idle)
 
-    def failed(self, reason: LinkDown) -> None:
+    def failed(self, reason: Exception) -> None:
         """Count a failure; only the first of a row is worth a line in the log."""
         if not self._failures:
-            log.warning("no link to the CSS, trying again: %s", reason)
+            log.warning("the link to the CSS does not work, trying again: %s", reason)
         self._failures += 1
 
     def recovered(self) -> bool:

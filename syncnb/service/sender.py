@@ -15,7 +15,7 @@ from syncnb.service.core import Service
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.link import CssLink, LinkDown
-from syncnb.service.store import Key, Notice, ObjectRecord
+from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
 
 log = logging.getLogger("syncnb.service")
 
@@ -77,10 +77,7 @@ class Sender:
         try:
             async with self._slots:
                 await self._deliver(notice, first=tries == 1)
-        except (
-            LinkDown,
-            OSError,
-        ) as down:  # OSError: the blob was replaced in this moment
+        except (LinkDown, StoreError, OSError) as down:  # OSError: the blob was just replaced
             pause = min(0.5 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
             self._later[notice] = (tries, asyncio.get_running_loop().time() + pause)
             log.info("%s of %s goes out later: %s", notice.state, notice.key, down)

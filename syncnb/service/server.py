@@ -82,6 +82,7 @@ async def _serve(
         finally:
             for one in sockets:
                 one.close()
+            executor.shutdown()  # what is being written is written to the end
             for service in services:
                 service.close()
 

@@ -4,7 +4,7 @@ What is stored (`records`), where (`schema`), how it is read and written (`trans
 that gets to the disk (`database`).
 """
 
-from syncnb.service.store.database import Store
+from syncnb.service.store.database import Store, StoreError
 from syncnb.service.store.records import (
     DestinationRecord,
     Key,
@@ -22,6 +22,7 @@ __all__ = [
     "Notice",
     "ObjectRecord",
     "Store",
+    "StoreError",
     "Topic",
     "Transaction",
 ]

@@ -17,6 +17,7 @@ from syncnb.service.store.schema import migrate
 from syncnb.service.store.transaction import Transaction
 
 T = TypeVar("T")
+StoreError = sqlite3.Error  # what a write raises when the disk is full or broken
 _MOST_PER_COMMIT = 64  # writes; keeps the first of a long queue from waiting for the last
 
 
@@ -81,7 +82,7 @@ class Store:
 
         Raises
         ------
-        sqlite3.Error
+        StoreError
             The commit failed, such as on a full disk; nothing was changed.
         """
         loop = asyncio.get_running_loop()
