@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except SyncError as error:
-        print(f"syncnb: {error}", file=sys.stderr)
+        print(f"syncnb: {error}", *getattr(error, "__notes__", ()), file=sys.stderr)
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
         return 130

@@ -24,7 +24,7 @@ from syncnb.errors import (
     ServiceUnavailableError,
 )
 from syncnb.manifest import Manifest
-from syncnb.metadata import ObjectMetaData
+from syncnb.metadata import ObjectMetaData, check_name
 from syncnb.publication import Publication
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def publish(
     ...     done.wait("delivered")["dest_id"].tolist()
     ['node1']
     """
+    check_name("name", name)
     meta = ObjectMetaData(
         object_type=object_type,
         object_id=name,
@@ -115,6 +116,13 @@ def publish(
     codec.check(obj)
     signature = _signature(example)
     client = client or default_client()
+    if not client.org_id and (dest_type or destinations):
+        raise InvalidMetaDataError(
+            "dest_type",
+            dest_type or destinations,
+            "an edge node sends to its cloud and nowhere else: leave it out, or publish with a "
+            "client of the CSS, which has an org_id",
+        )
     with _as_file(codec, obj) as path:
         manifest = Manifest(
             format=codec.name,
@@ -270,6 +278,12 @@ def publish_file(
     0
     """
     path = Path(path)
+    try:
+        check_name("name", path.name if name is None else name)
+    except InvalidMetaDataError as error:
+        if name is None:
+            error.add_note("Pass another name=; on the node the file keeps its own.")
+        raise
     return publish(path, object_type, path.name if name is None else name, **options)
 
 

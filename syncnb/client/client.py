@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -463,13 +462,16 @@ class SyncServiceClient:
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
         """
         params = {"received": "true"} if received else {}
-        with self._watch(
-            self._path(object_type), f"objects of type {object_type}", etag, wait, params
-        ) as (answer, watched):
-            if answer.status_code != 200:
-                return watched([])
-            items = _array(answer, "watch_updated_objects")
-            return watched([ObjectMetaData.from_json(item) for item in items])
+        answer, watched = self._watch(
+            "watch_updated_objects",
+            self._path(object_type),
+            self._subject(object_type),
+            etag,
+            wait,
+            params,
+        )
+        items = _array(answer, "watch_updated_objects") if answer.status_code == 200 else []
+        return watched([ObjectMetaData.from_json(item) for item in items])
 
     def mark_object_received(self, meta_data: ObjectMetaData) -> None:
         """Tell this side's service that an application took note of an object and keeps it.
@@ -619,11 +621,9 @@ class SyncServiceClient:
         """
         path = self._path(object_type, object_id, "destinations")
         subject = self._subject(object_type, object_id)
-        with self._watch(path, subject, etag, wait, {}) as (answer, watched):
-            if answer.status_code != 200:
-                return watched([])
-            items = _array(answer, "watch_object_destinations")
-            return watched([DestinationStatus.from_json(item) for item in items])
+        answer, watched = self._watch("watch_object_destinations", path, subject, etag, wait, {})
+        items = _array(answer, "watch_object_destinations") if answer.status_code == 200 else []
+        return watched([DestinationStatus.from_json(item) for item in items])
 
     # ----------------------------------------------------- organisation, health
 
@@ -782,15 +782,15 @@ class SyncServiceClient:
         object_type, object_id = meta_data.object_type, meta_data.object_id
         self._call("PUT", object_type, object_id, *rest, operation=operation, json=json)
 
-    @contextmanager
     def _watch(
         self,
+        operation: str,
         path: tuple[str, ...],
         subject: str,
         etag: str,
         wait: float,
         params: Mapping[str, str],
-    ) -> Iterator[tuple[requests.Response, updates.Watching]]:
+    ) -> tuple[requests.Response, updates.Watching]:
         headers = {"Prefer": f"wait={max(int(wait), 1)}"} if wait > 0 else {}
         if etag:
             headers["If-None-Match"] = etag
@@ -799,12 +799,12 @@ class SyncServiceClient:
             path,
             params=params,
             headers=headers,
-            operation="watch",
+            operation=operation,
             subject=subject,
             patience=wait,
             accept=(304, 404),
         )
-        yield answer, updates.Watching(answer, etag)
+        return answer, updates.Watching(answer, etag)
 
 
 def _array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:

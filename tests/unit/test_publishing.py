@@ -256,10 +256,16 @@ def test_name_from_the_wire_cannot_leave_its_folder(fleet: LocalFleet) -> None:
         ),
         pytest.param(
             lambda c: publish(b"x", "t", "my model", client=c), InvalidMetaDataError,
-            "name|object_id", id="space-in-name",
+            "name = 'my model'", id="space-in-name",
         ),
         pytest.param(
-            lambda c: publish(b"x", "t", "a!b", client=c), InvalidMetaDataError, "object_id",
+            lambda c: publish(
+                b"x", "t", "a", dest_type="edge", client=SyncServiceClient("http://127.0.0.1:1")
+            ),
+            InvalidMetaDataError, "which has an org_id", id="dest-type-at-a-node",
+        ),
+        pytest.param(
+            lambda c: publish(b"x", "t", "a!b", client=c), InvalidMetaDataError, "name = 'a!b'",
             id="name-that-is-never-delivered",
         ),
         pytest.param(
@@ -283,6 +289,16 @@ def test_bad_input_is_refused_before_anything_is_sent(
     nowhere = SyncServiceClient("http://127.0.0.1:1", org_id="acme")
     with pytest.raises(error, match=words):
         call(nowhere)
+
+
+def test_file_name_that_cannot_travel_says_how_to_name_it(tmp_path: Path) -> None:
+    """The remedy is an argument, not another file."""
+    path = tmp_path / "my model.bin"
+    path.write_bytes(b"x")
+    nowhere = SyncServiceClient("http://127.0.0.1:1", org_id="acme")
+    with pytest.raises(InvalidMetaDataError, match=r"my model\.bin") as caught:
+        publish_file(path, client=nowhere)
+    assert "name=" in caught.value.__notes__[0]
 
 
 def test_service_that_is_not_there_is_an_error_after_the_timeout() -> None:
