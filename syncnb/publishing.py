@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import random
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncnb.client import SyncServiceClient, default_client
+from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
 from syncnb.codecs.registry import is_instance, versions
 from syncnb.errors import (
-    ConnectionFailedError,
     InvalidMetaDataError,
     ModelError,
     NoCodecError,
-    ServiceUnavailableError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData, check_name
@@ -303,23 +300,15 @@ def _send(
     client: SyncServiceClient, meta: ObjectMetaData, path: Path, size: int, timeout: float
 ) -> None:
     """Metadata and data; again from the start if the service went away, which it may do."""
-    last_contact = time.monotonic()
-    pause = 0.1
-    while True:
-        try:
-            if size <= INLINE:
-                client.update_object(meta, data=path.read_bytes())
-            else:
-                client.update_object(meta)
-                last_contact = time.monotonic()
-                client.update_object_data(meta, path)
-            return
-        except (ConnectionFailedError, ServiceUnavailableError) as error:
-            if time.monotonic() - last_contact > timeout:
-                error.add_note(f"Tried for {timeout:g} s (timeout={timeout:g}).")
-                raise
-        time.sleep(pause * random.uniform(0.7, 1.0))
-        pause = min(pause * 2, 2.0)
+
+    def once() -> None:
+        if size <= INLINE:
+            client.update_object(meta, data=path.read_bytes())
+        else:
+            client.update_object(meta)
+            client.update_object_data(meta, path)
+
+    persistently(once, timeout=timeout)
 
 
 def _sha256(path: Path) -> str:

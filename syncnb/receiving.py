@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from syncnb.client import SyncServiceClient, default_client
+from syncnb.client.patience import persistently
 from syncnb.client.updates import iter_updates
 from syncnb.codecs import default_registry
 from syncnb.codecs.registry import Trusted
 from syncnb.errors import (
-    ConnectionFailedError,
     DataError,
     DigestMismatchError,
     LoadError,
     ObjectNotFoundError,
     RequestRefusedError,
-    ServiceUnavailableError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
@@ -318,23 +315,17 @@ class Update:
         After a call that broke nobody knows whether it was carried out, so a refusal of a later one
         is looked at: if this version is not there any more, it was.
         """
-        deadline = time.monotonic() + _ACKNOWLEDGE_TIMEOUT
-        pause = 0.1
-        while True:
-            try:
-                if not self._still_there():
-                    return
-                mark(self.meta_data)
+
+        def once() -> None:
+            if not self._still_there():
                 return
+            try:
+                mark(self.meta_data)
             except (RequestRefusedError, ObjectNotFoundError):
                 if self._still_there():
                     raise
-                return
-            except (ConnectionFailedError, ServiceUnavailableError):
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(pause * random.uniform(0.7, 1.0))
-            pause = min(pause * 2, 2.0)
+
+        persistently(once, timeout=_ACKNOWLEDGE_TIMEOUT)
 
     def _still_there(self) -> bool:
         """Whether this very version waits for an acknowledgement."""

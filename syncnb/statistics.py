@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import random
 import re
 import secrets
 import socket
@@ -17,14 +16,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.client import SyncServiceClient, default_client
+from syncnb.client.patience import persistently
 from syncnb.codecs.registry import is_instance
 from syncnb.errors import (
-    ConnectionFailedError,
     InvalidManifestError,
     InvalidMetaDataError,
     ObjectNotFoundError,
     RequestRefusedError,
-    ServiceUnavailableError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
@@ -86,22 +84,20 @@ def report(
         object_id=_fresh_id(),
         description=json.dumps(manifest, separators=(",", ":")),
     ).check()
-    deadline = time.monotonic() + _REPORT_TIMEOUT
-    pause = 0.1
-    while True:
+    tries = 0
+
+    def once() -> None:
+        nonlocal tries
+        tries += 1
         try:
             client.update_object(meta, data=data)
-            return meta.object_id
         except RequestRefusedError:
-            # The answer to an earlier try was lost and the cloud has consumed the report since.
-            if pause > 0.1 and _arrived(client, meta):
-                return meta.object_id
-            raise
-        except (ConnectionFailedError, ServiceUnavailableError):
-            if time.monotonic() > deadline:
+            # The answer to an earlier try was lost, and the cloud has consumed the report since.
+            if tries == 1 or not _arrived(client, meta):
                 raise
-        time.sleep(pause * random.uniform(0.7, 1.0))
-        pause = min(pause * 2, 2.0)
+
+    persistently(once, timeout=_REPORT_TIMEOUT)
+    return meta.object_id
 
 
 def collect(
