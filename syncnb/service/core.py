@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
+import hashlib
+import logging
 import os
-import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,18 +17,21 @@ from typing import ParamSpec, TypeVar
 
 from syncnb.errors import SettingsError
 from syncnb.metadata import Json
-from syncnb.service.blobs import Blobs, BlobWriter
+from syncnb.service.blobs import BlobReader, Blobs, BytesReader, LocalBlobs
 from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
-from syncnb.service.lifecycle.sending import StoredData
 from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
-from syncnb.service.store import Node, Store
+from syncnb.service.store import Content, Node, Store, StoredData
+from syncnb.service.store.sqlite import SQLite
 
 P = ParamSpec("P")
 T = TypeVar("T")
+log = logging.getLogger("syncnb.service")
+
+_SMALL = 64 << 10  # bytes; data up to here lie in the database
 _RESEND_TIMES = (
     6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
 )
@@ -68,14 +71,14 @@ class Service:
         self.signals = Signals()
         self._executor = executor
         self._lock = _lock_folder(config)
-        self.blobs = Blobs(config.data / "blobs")
+        self.blobs: Blobs = LocalBlobs(config.data / "blobs", executor)
+        self._deleting: set[asyncio.Task[None]] = set()
         self.store = Store(
-            config.data / "records.sqlite",
+            SQLite(config.data / "records.sqlite"),
             executor,
             on_change=self.signals.notify,
-            on_dropped=self.blobs.delete,
+            on_dropped=self._delete_files,
         )
-        self.blobs.sweep(self.store.read_now(lambda tx: tx.blobs()))
         self.site = Site(
             is_css=self.is_css,
             node=CLOUD if self.is_css else Node(config.node_type, config.node_id),
@@ -84,6 +87,14 @@ class Service:
             resend_after=_RESEND_TIMES * config.resend_interval,
             clock=clock,
         )
+
+    async def open_for_business(self) -> None:
+        """Remove what a crash left behind; to be awaited before the first request."""
+        await self.blobs.sweep(await self.store.read(lambda tx: tx.files()))
+
+    async def finish(self) -> None:
+        """Wait for what goes on behind the answers."""
+        await asyncio.gather(*self._deleting, return_exceptions=True)
 
     def close(self) -> None:
         """Close the files; nothing may be under way."""
@@ -100,27 +111,13 @@ class Service:
         """The same data, with whether they are those that the metadata sign."""
         if not is_signed(meta):
             return stored
-        good = await self.run(fits, meta, self.blobs.path(stored.blob))
-        return replace(stored, verified=good)
-
-    def require_room(self, size: int) -> None:
-        """Refuse data that cannot fit before anything is changed.
-
-        Parameters
-        ----------
-        size : int
-            Bytes that are announced; 0 where nobody knows.
-
-        Raises
-        ------
-        OSError
-            With ``ENOSPC``.
-        """
-        if size > 0 and size > shutil.disk_usage(self.config.data).free:
-            raise OSError(errno.ENOSPC, "no room for the data")
+        digest = bytes.fromhex(stored.sha256)
+        if meta["hashAlgorithm"] == "SHA1":
+            digest = await self._sha1(stored)
+        return replace(stored, verified=await self.run(fits, meta, digest))
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
-        """Stream data into a new blob that is on the disk when this returns.
+        """Take in data: small ones for the database, others into a file.
 
         Parameters
         ----------
@@ -130,29 +127,32 @@ class Service:
         Returns
         -------
         StoredData
-            The blob and its size in bytes.
+            Would survive a crash, once a record names them.
 
         Raises
         ------
         OSError
             The disk is full or broken.
         """
-        writer: BlobWriter | None = None
-        try:
-            async for piece in pieces_of(chunks, MIB):
-                if writer is None:
-                    writer = await self.run(self.blobs.create)
-                await self.run(writer.write, piece, at=writer.size)
-            if writer is None:
-                writer = await self.run(self.blobs.create)
-            await self.run(writer.sync)
-        except BaseException:
-            if writer is not None:
-                writer.close()
-                await self.run(self.blobs.delete, writer.blob_id)
-            raise
-        writer.close()
-        return StoredData(writer.blob_id, writer.size)
+        small = bytearray()
+        async for chunk in chunks:
+            small += chunk
+            if len(small) > _SMALL:
+                return await self.blobs.save(_chained(bytes(small), chunks))
+        content = bytes(small)
+        return StoredData(hashlib.sha256(content).hexdigest(), len(content), content=content)
+
+    async def open(self, content: Content) -> BlobReader:
+        """Data for reading.
+
+        Raises
+        ------
+        FileNotFoundError
+            They went in this very moment, since the object changed.
+        """
+        if content.file is None:
+            return BytesReader(content.content or b"")
+        return await self.blobs.open(content.file)
 
     @asynccontextmanager
     async def discarding(self, stored: StoredData) -> AsyncIterator[None]:
@@ -160,42 +160,39 @@ class Service:
         try:
             yield
         except Exception:
-            await self.run(self.blobs.delete, stored.blob)
+            if stored.file is not None:
+                await self.blobs.delete(stored.file)
             raise
 
-    async def fill(
-        self, writer: BlobWriter, chunks: AsyncIterator[bytes], *, at: int, limit: int
-    ) -> int:
-        """Write at most `limit` bytes of a stream into a blob from byte `at`.
+    async def _sha1(self, stored: StoredData) -> bytes:
+        digest = hashlib.sha1(usedforsecurity=False)
+        reader = await self.open(Content(stored.size, stored.file, stored.content))
+        try:
+            at = 0
+            while piece := await reader.read(at, MIB):
+                await self.run(digest.update, piece)
+                at += len(piece)
+        finally:
+            await reader.close()
+        return digest.digest()
 
-        What is over is read and thrown away: existing nodes pad their last chunk (sync-http.md,
-        9.3).
+    def _delete_files(self, files: set[str]) -> None:
+        for file in files:
+            task = asyncio.get_running_loop().create_task(self._delete_file(file))
+            self._deleting.add(task)
+            task.add_done_callback(self._deleting.discard)
 
-        Returns
-        -------
-        int
-            Bytes written; they are on the disk.
-        """
-        done = 0
-        async for piece in pieces_of(chunks, MIB):
-            part = memoryview(piece)[: limit - done]
-            if part:
-                await self.run(writer.write, bytes(part), at=at + done)
-                done += len(part)
-        await self.run(writer.sync)
-        return done
+    async def _delete_file(self, file: str) -> None:
+        try:
+            await self.blobs.delete(file)
+        except OSError:  # the sweep at the next start tries again
+            log.exception("a file without a record could not be removed")
 
 
-async def pieces_of(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytearray]:
-    """Gather small chunks into pieces of about `size` bytes, so that each costs one hand-over."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        buffer += chunk
-        if len(buffer) >= size:
-            yield buffer
-            buffer = bytearray()
-    if buffer:
-        yield buffer
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 def _lock_folder(config: ServiceConfig) -> int:

@@ -8,16 +8,14 @@ import logging
 import random
 from collections.abc import AsyncIterator, Callable
 
-import aiohttp
-
 from syncnb.metadata import Json
 from syncnb.service.config import MIB
 from syncnb.service.core import Service
 from syncnb.service.lifecycle import Conflict, outbox, receiving
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED
-from syncnb.service.lifecycle.sending import StoredData
-from syncnb.service.link import CssLink, LinkDown
-from syncnb.service.store import Key, ObjectRecord, StoreError, Transaction
+from syncnb.service.link import CssLink
+from syncnb.service.store import Key, ObjectRecord, StoredData, StoreError, Transaction
+from syncnb.service.transport import Answer, LinkDown
 
 log = logging.getLogger("syncnb.service")
 
@@ -100,21 +98,21 @@ class Downloads:
         meta = record.meta
         ranged = 0 < meta["chunkSize"] < meta["objectSize"] and not meta["metaOnly"]
         stored = await (self._ranges(record) if ranged else self._whole(record))
-        await self._check(meta, stored)
         service = self._service
 
         def complete(tx: Transaction) -> None:
-            receiving.store_data(tx, record.key, record.instance_id, stored.blob, stored.size)
+            receiving.store_data(tx, record.key, record.instance_id, stored)
             outbox.report_received(tx, service.site, record.key, record.instance_id)
 
         async with service.discarding(stored):
+            await self._check(meta, stored)
             await service.store.write(complete)
 
     async def _whole(self, record: ObjectRecord) -> StoredData:
         meta = record.meta
         async with self._link.get_data(meta, None) as answer:
             _require(answer, record)
-            stored = await self._service.save(_body(answer))
+            stored = await self._service.save(answer.pieces())
         if stored.size != meta["objectSize"] and not meta["metaOnly"]:
             async with self._service.discarding(stored):
                 raise LinkDown(f"{stored.size} of {meta['objectSize']} bytes arrived")
@@ -124,45 +122,37 @@ class Downloads:
         """Fetch chunk by chunk; each is on the disk and noted before the next is asked for."""
         service, meta = self._service, record.meta
         size, chunk = meta["objectSize"], meta["chunkSize"]
-        if record.partial is None:
-            writer, at = await service.run(service.blobs.create), 0
-        else:
-            writer = await service.run(service.blobs.resume, record.partial)
-            at = record.ranges[0][1] if record.ranges else 0
-        noted = record.partial is not None
-        try:
-            while at < size:
-                last = min(at + chunk, size) - 1
-                async with self._link.get_data(meta, (at, last)) as answer:
-                    _require(answer, record)
-                    if answer.status == 200 and (at, last) != (0, size - 1):
-                        raise _Hopeless("the CSS ignores ranges of a large object")
-                    done = await service.fill(
-                        writer, _until_broken(answer), at=at, limit=last - at + 1
-                    )
-                at += done
-                await service.store.write(_noting(record, writer.blob_id, at))
-                noted = True
-                if at <= last:
-                    raise LinkDown(f"the data broke off at byte {at} of {size}")
-        finally:
-            writer.close()
-            if not noted:
-                await service.run(service.blobs.delete, writer.blob_id)
-        return StoredData(writer.blob_id, size)
+        file, at = record.partial, record.ranges[0][1] if record.ranges else 0
+        while at < size:
+            last = min(at + chunk, size) - 1
+            async with self._link.get_data(meta, (at, last)) as answer:
+                _require(answer, record)
+                if answer.status == 200 and (at, last) != (0, size - 1):
+                    raise _Hopeless("the CSS ignores ranges of a large object")
+                part, done = await service.blobs.save_part(
+                    file, _until_broken(answer), at=at, limit=last - at + 1
+                )
+            at += done
+            try:
+                await service.store.write(_noting(record, part, at))
+            except Exception:
+                if file is None:
+                    await service.blobs.delete(part)
+                raise
+            file = part
+            if at <= last:
+                raise LinkDown(f"the data broke off at byte {at} of {size}")
+        return await service.blobs.finish(file or "", size)
 
     async def _check(self, meta: dict[str, Json], stored: StoredData) -> None:
         """Compare the bytes with the signature and the digest that came beside them, if any."""
         if not (await self._service.verified(stored, meta)).verified:
             raise _Hopeless("the signature does not fit the data; publish the object again")
         expected = published_digest(meta["description"])
-        if expected is None:
-            return
-        actual = await self._service.run(self._service.blobs.sha256, stored.blob)
-        if actual != expected:
+        if expected is not None and stored.sha256 != expected:
             raise _Hopeless(
                 f"the data do not have the published SHA-256: expected {expected[:16]}..., "
-                f"got {actual[:16]}...; publish the object again"
+                f"got {stored.sha256[:16]}...; publish the object again"
             )
 
     async def _give_up(self, record: ObjectRecord, code: int, reason: str) -> bool:
@@ -204,7 +194,7 @@ def published_digest(description: str) -> str | None:
     return digest if isinstance(digest, str) else None
 
 
-def _require(answer: aiohttp.ClientResponse, record: ObjectRecord) -> None:
+def _require(answer: Answer, record: ObjectRecord) -> None:
     if answer.status in (200, 206):
         return
     if answer.status in (204, 409):
@@ -216,15 +206,10 @@ def _require(answer: aiohttp.ClientResponse, record: ObjectRecord) -> None:
     raise _Hopeless(f"the CSS answered HTTP {answer.status} to the request for the data")
 
 
-async def _body(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    async for piece in answer.content.iter_any():
-        yield piece
-
-
-async def _until_broken(answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _until_broken(answer: Answer) -> AsyncIterator[bytes]:
     """The body as far as it comes: what has arrived need not be fetched again."""
     try:
-        async for piece in answer.content.iter_any():
+        async for piece in answer.pieces():
             yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError):
+    except LinkDown:
         return

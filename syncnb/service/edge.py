@@ -12,9 +12,10 @@ from syncnb.service.core import Service
 from syncnb.service.downloads import Downloads
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.outbox import Todo
-from syncnb.service.link import CssLink, LinkDown
+from syncnb.service.link import CssLink
 from syncnb.service.sender import Sender
 from syncnb.service.store import Key, StoreError
+from syncnb.service.transport import LinkDown, Transport
 from syncnb.service.wire import Malformed, decode_meta
 
 log = logging.getLogger("syncnb.service")
@@ -33,12 +34,14 @@ class Edge:
     ----------
     service : Service
         The ESS.
+    transport : Transport
+        What carries its calls; closed at the end.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, transport: Transport) -> None:
         self._service = service
         self._config = service.config
-        self._link = CssLink(service.config, service.authenticator.login)
+        self._link = CssLink(service.config, service.authenticator.login, transport)
         self._downloads = Downloads(service, self._link)
         self._sender = Sender(service, self._link, self._register_again)
         self._register = True

@@ -6,17 +6,16 @@ import asyncio
 import errno
 import hashlib
 import logging
-import os
 import re
-import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from syncnb.metadata import Json
+from syncnb.service.blobs import BlobReader
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
 from syncnb.service.lifecycle import (
@@ -27,7 +26,7 @@ from syncnb.service.lifecycle import (
     Refused,
     Rejected,
 )
-from syncnb.service.store import Topic
+from syncnb.service.store import Content, StoreError, Topic
 from syncnb.service.wire import Malformed, byte_range, dumps
 
 log = logging.getLogger("syncnb.service")
@@ -40,6 +39,7 @@ _STATUS: dict[type[Rejected], int] = {
     NoDestination: 424,
 }
 _READ_SIZE = MIB  # bytes; pieces of 64 KB through a thread cost four times as much
+_PATH_SEND = "http.response.pathsend"  # a server that sends files by itself, without copies
 
 
 class Denied(Exception):
@@ -92,9 +92,10 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         return text(507, "the disk of the service is full: nothing was changed")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-            raise
+    except StoreError as error:
+        if not error.full:
+            log.warning("%s", error)
+            return text(503, "the database of the service does not answer: nothing was changed")
         return text(507, "the disk of the service is full: nothing was changed")
 
 
@@ -189,80 +190,70 @@ async def _gone(request: Request) -> None:
         pass
 
 
-class BlobResponse(Response):
-    """Data of an object, streamed from its file; whole or one range (RFC 9110, 14).
+class DataResponse(Response):
+    """Data of an object, streamed; whole or one range (RFC 9110, 14).
 
     Parameters
     ----------
-    service : Service
-        Whose executor reads.
-    file : int
-        Open file descriptor; closed when the answer is out.
+    reader : BlobReader
+        The data; closed when the answer is out.
     size : int
-        Bytes in the file.
-    asked : str or None
-        The ``Range`` header.
+        Bytes that there should be.
+    part : tuple of (int, int) or None
+        First and last byte; None for the whole.
     """
 
-    def __init__(self, service: Service, file: int, size: int, asked: str | None) -> None:
-        self._service, self._file = service, file
-        try:
-            part = byte_range(asked, size)
-        except IndexError:
-            os.close(file)
-            raise Answer(empty(416, {"Content-Range": f"bytes */{size}"})) from None
-        except Malformed:
-            os.close(file)
-            raise
-        whole = part is None or part == (0, size - 1)
+    def __init__(self, reader: BlobReader, size: int, part: tuple[int, int] | None) -> None:
+        self._reader = reader
+        self._whole = part is None or part == (0, size - 1)
         self._first, last = (0, size - 1) if part is None else part
         self._length = last - self._first + 1
-        super().__init__(None, 200 if whole else 206, media_type="application/octet-stream")
+        super().__init__(None, 200 if self._whole else 206, media_type="application/octet-stream")
         self.headers["Content-Length"] = str(self._length)
-        if not whole:
+        if not self._whole:
             self.headers["Content-Range"] = f"bytes {self._first}-{last}/{size}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
+        start = {"type": "http.response.start", "status": self.status_code}
         try:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": self.status_code,
-                    "headers": self.raw_headers,
-                }
-            )
-            async for piece in self._pieces():
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            await send(start | {"headers": self.raw_headers})
+            if self._whole and self._reader.path and _PATH_SEND in scope.get("extensions", {}):
+                await send({"type": _PATH_SEND, "path": str(self._reader.path)})
+                return
+            at, end = self._first, self._first + self._length
+            while at < end:
+                piece = await self._reader.read(at, min(_READ_SIZE, end - at))
+                if not piece:  # shorter than it was: break the connection, do not lie
+                    raise OSError(errno.EIO, "the data are shorter than their record says")
+                at += len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": at < end})
+            if not self._length:
+                await send({"type": "http.response.body", "body": b""})
         finally:
-            os.close(self._file)
-
-    async def _pieces(self) -> AsyncIterator[bytes]:
-        at, end = self._first, self._first + self._length
-        while at < end:
-            piece = await self._service.run(os.pread, self._file, min(_READ_SIZE, end - at), at)
-            if not piece:  # the file is shorter than it was: break the connection, do not lie
-                raise OSError(errno.EIO, "a blob is shorter than its record says")
-            at += len(piece)
-            yield piece
+            await self._reader.close()
 
 
-async def open_blob(service: Service, blob: str, asked: str | None) -> BlobResponse:
-    """The answer that streams a blob.
+async def answer_data(service: Service, content: Content, asked: str | None) -> Response:
+    """The answer that streams data.
+
+    Parameters
+    ----------
+    asked : str or None
+        The ``Range`` header.
 
     Raises
     ------
     Missing
-        It is gone, since the object changed in this very moment.
+        They went in this very moment, since the object changed.
+    Malformed
+        The range is not of the form ``bytes=a-b``, ``bytes=a-`` or ``bytes=-n``.
     """
-
-    def opened() -> tuple[int, int]:
-        file = os.open(service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC)
-        return file, os.fstat(file).st_size
-
     try:
-        file, size = await service.run(opened)
+        part = byte_range(asked, content.size)
+    except IndexError:
+        return empty(416, {"Content-Range": f"bytes */{content.size}"})
+    try:
+        return DataResponse(await service.open(content), content.size, part)
     except FileNotFoundError:
         raise Missing("the data have just been replaced: try again") from None
-    return BlobResponse(service, file, size, asked)

@@ -16,10 +16,10 @@ from syncnb.service.exchange import (
     Answer,
     Denied,
     announced_size,
+    answer_data,
     empty,
     guarded,
     json,
-    open_blob,
     read_body,
     text,
     when_new,
@@ -35,7 +35,7 @@ from syncnb.service.lifecycle.base import (
 )
 from syncnb.service.organizations import Organizations
 from syncnb.service.security import Access, Identity, may_write, read_access
-from syncnb.service.store import Key, ObjectRecord, Transaction
+from syncnb.service.store import Key, Node, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
 from syncnb.service.validation import validate
 from syncnb.service.wire import Malformed, boolean, decode_meta, is_name, loads, member
@@ -156,7 +156,9 @@ class RestApi:
             raise Refused("the destination holds < or >")
         if word != "objects":
             return text(404, "404 page not found")
-        found = await self._service.store.read(lambda tx: tx.objects_at(org, dest_type, dest_id))
+        found = await self._service.store.read(
+            lambda tx: tx.objects_at(org, Node(dest_type, dest_id))
+        )
         if not found:
             return empty(404)
         return json(
@@ -267,7 +269,7 @@ class RestApi:
             meta["ownerID"] = f"{identity.org}/{identity.user}"
         if data is None:
             # A full update discards the data that are there: not for data that will not fit.
-            service.require_room(meta["objectSize"])
+            service.blobs.require_room(meta["objectSize"])
             await service.store.write(
                 lambda tx: sending.put_object(tx, service.site, key, meta, None)
             )
@@ -326,7 +328,11 @@ class RestApi:
         record = await self._readable(identity, key)
         if record.blob is None or record.status in WITHOUT_DATA:
             return empty(404)
-        return await open_blob(self._service, record.blob, request.headers.get("range"))
+        blob = record.blob
+        content = await self._service.store.read(lambda tx: tx.content(blob))
+        if content is None:
+            raise Missing("the data have just been replaced: try again")
+        return await answer_data(self._service, content, request.headers.get("range"))
 
     async def _put_data(self, request: Request, identity: Identity, key: Key) -> Response:
         service = self._service
@@ -341,7 +347,7 @@ class RestApi:
             raise Refused(f"{key} is {record.status}: this side does not send it")
         if record.meta["noData"]:
             raise Refused(f"{key} has noData: true, so it takes no data")
-        service.require_room(announced_size(request))
+        service.blobs.require_room(announced_size(request))
         spread = request.headers.get("content-range")
         if spread is not None:
             whole = await receive_chunk(service, request, record, spread)

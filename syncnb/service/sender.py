@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import random
 from collections.abc import AsyncIterator, Callable
 
 from syncnb.metadata import Json
+from syncnb.service.blobs import BlobReader
 from syncnb.service.config import MIB
 from syncnb.service.core import Service
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.base import CLOUD
-from syncnb.service.link import CssLink, LinkDown
+from syncnb.service.link import CssLink
 from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
+from syncnb.service.transport import LinkDown
 
 log = logging.getLogger("syncnb.service")
 
@@ -116,15 +117,18 @@ class Sender:
     async def _put_data(self, meta: dict[str, Json], blob: str, offset: str | None) -> None:
         """In ranges to a CSS that said how far it is, whole to any other (sync-http.md, 9.3)."""
         service = self._service
-        size, chunk = service.blobs.size(blob), service.config.chunk_size
+        content = await service.store.read(lambda tx: tx.content(blob))
+        if content is None:
+            raise LinkDown("the data have just been replaced")
+        size, chunk = content.size, service.config.chunk_size
         ranged = offset is not None and size > chunk
         # If every byte is there and only the answer was lost, the last one is sent again.
         at = min(int(offset or 0), size - 1) if ranged else 0
-        file = await service.run(os.open, service.blobs.path(blob), os.O_RDONLY | os.O_CLOEXEC)
+        reader = await service.open(content)
         try:
             while True:
                 end = min(at + chunk, size) if ranged else size
-                data = self._pieces(file, at, end)
+                data = _pieces(reader, at, end)
                 status = await self._link.put_data(meta, data, (at, end), size, ranged=ranged)
                 if status == 409:
                     return  # complete, or replaced by a newer instance
@@ -133,15 +137,7 @@ class Sender:
                 if at >= size:
                     return
         finally:
-            os.close(file)
-
-    async def _pieces(self, file: int, at: int, end: int) -> AsyncIterator[bytes]:
-        while at < end:
-            piece = await self._service.run(os.pread, file, min(MIB, end - at), at)
-            if not piece:
-                raise LinkDown("the stored data are shorter than they were")
-            at += len(piece)
-            yield piece
+            await reader.close()
 
     def _own(self, meta: dict[str, Json]) -> dict[str, Json]:
         """The metadata as the CSS wants them: this node is destination and origin."""
@@ -155,3 +151,12 @@ class Sender:
             self._register_again()
         if status not in wanted:
             raise LinkDown(f"the CSS answered HTTP {status}")
+
+
+async def _pieces(reader: BlobReader, at: int, end: int) -> AsyncIterator[bytes]:
+    while at < end:
+        piece = await reader.read(at, min(MIB, end - at))
+        if not piece:
+            raise LinkDown("the stored data are shorter than they were")
+        at += len(piece)
+        yield piece

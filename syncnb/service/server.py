@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from typing import TypeVar
 
 import uvicorn
 
@@ -21,7 +22,9 @@ from syncnb.service.core import Service
 from syncnb.service.edge import Edge
 from syncnb.service.lifecycle import links, times
 from syncnb.service.store import Transaction
+from syncnb.service.transport import HttpTransport
 
+T = TypeVar("T")
 log = logging.getLogger("syncnb.service")
 
 _THREADS = 8  # for SQL and files of all services of the process
@@ -78,10 +81,14 @@ async def _serve(
             for config in configs:
                 sockets.append(_bind(config))
                 services.append(Service(config, executor))
+            for service in services:
+                await service.open_for_business()
             await _run(services, sockets, stop, on_ready)
         finally:
             for one in sockets:
                 one.close()
+            for service in services:
+                await service.finish()
             executor.shutdown()  # what is being written is written to the end
             for service in services:
                 service.close()
@@ -111,7 +118,11 @@ async def _run(
     )
     serving = asyncio.create_task(server.serve(sockets=sockets))
     background = [asyncio.create_task(_tick(service)) for service in services]
-    background += [asyncio.create_task(Edge(s).run()) for s in services if not s.is_css]
+    background += [
+        asyncio.create_task(Edge(s, HttpTransport(s.config.css_url)).run())
+        for s in services
+        if not s.is_css
+    ]
     stopping = asyncio.create_task(stop.wait())
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -160,14 +171,16 @@ async def _tick(service: Service) -> None:
             await _guarded(service, lambda tx: links.resend_due(tx, site))
         if loop.time() - maintained >= service.config.maintenance_interval:
             maintained = loop.time()
-            await _guarded(service, lambda tx: times.expire_and_activate(tx, site))
+            while await _guarded(service, lambda tx: times.expire_and_activate(tx, site)):
+                pass
 
 
-async def _guarded(service: Service, function: Callable[[Transaction], None]) -> None:
+async def _guarded(service: Service, function: Callable[[Transaction], T]) -> T | None:
     try:
-        await service.store.write(function)
+        return await service.store.write(function)
     except Exception:  # a full disk must not end the timers; the next tick tries again
         log.exception("a timer of the %s failed", service.config.role.upper())
+        return None
 
 
 def _bind(config: ServiceConfig) -> socket.socket:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 
 from syncnb.metadata import Json
 
@@ -17,8 +15,8 @@ def is_signed(meta: Mapping[str, Json]) -> bool:
     return all(meta[name] for name in _TRIPLE)
 
 
-def fits(meta: Mapping[str, Json], path: Path) -> bool:
-    """Whether the data in a file are those that were signed.
+def fits(meta: Mapping[str, Json], digest: bytes) -> bool:
+    """Whether the data with a digest are those that were signed.
 
     RSASSA-PSS with the named hash for message and MGF1, and a salt of any length. A key of another
     kind or form fits nothing.
@@ -27,8 +25,8 @@ def fits(meta: Mapping[str, Json], path: Path) -> bool:
     ----------
     meta : mapping
         ObjectMetaData under their JSON names.
-    path : Path
-        The data.
+    digest : bytes
+        Of the data, by the algorithm that the metadata name.
 
     Returns
     -------
@@ -50,8 +48,6 @@ def fits(meta: Mapping[str, Json], path: Path) -> bool:
     algorithm: hashes.HashAlgorithm = (
         hashes.SHA256() if meta["hashAlgorithm"] == "SHA256" else hashes.SHA1()  # noqa: S303
     )
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, algorithm.name).digest()
     scheme = padding.PSS(padding.MGF1(algorithm), padding.PSS.AUTO)
     try:
         encoded = base64.b64decode(meta["publicKey"])

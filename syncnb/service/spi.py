@@ -13,9 +13,9 @@ from syncnb.metadata import Json
 from syncnb.service.core import Service
 from syncnb.service.exchange import (
     Denied,
+    answer_data,
     empty,
     guarded,
-    open_blob,
     read_body,
     text,
     when_new,
@@ -30,7 +30,7 @@ from syncnb.service.lifecycle import (
 )
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED, WITHOUT_DATA
 from syncnb.service.security import link_node
-from syncnb.service.store import Key, Node, Notice, ObjectRecord, Transaction
+from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
 from syncnb.service.wire import Malformed, boolean, decode_meta, is_name, loads, member
 
@@ -181,11 +181,13 @@ class Spi:
         if call.action != "data":
             return empty(400)
 
-        def look(tx: Transaction) -> tuple[Notice | None, ObjectRecord | None]:
-            return tx.notice(call.key, call.node), tx.object(call.key)
+        def look(tx: Transaction) -> tuple[Notice | None, ObjectRecord | None, Content | None]:
+            record = tx.object(call.key)
+            content = tx.content(record.blob) if record and record.blob else None
+            return tx.notice(call.key, call.node), record, content
 
-        notice, record = await self._service.store.read(look)
-        if record is None or record.blob is None or record.status in WITHOUT_DATA:
+        notice, record, content = await self._service.store.read(look)
+        if record is None or content is None or record.status in WITHOUT_DATA:
             raise Missing(f"{call.key} has no data")
         if notice is None or call.instance_id not in (
             notice.instance_id,
@@ -194,7 +196,7 @@ class Spi:
             raise Conflict(f"{call.key} is another instance now")
         if record.instance_id != call.instance_id:
             raise Conflict(f"{call.key} is another instance now")
-        return await open_blob(self._service, record.blob, request.headers.get("range"))
+        return await answer_data(self._service, content, request.headers.get("range"))
 
     async def _put(self, request: Request, call: _Call) -> Response:
         registered = await self._service.store.read(
@@ -255,15 +257,12 @@ class Spi:
         else:
             stored = await service.save(request.stream())
         stored = await service.verified(stored, record.meta)
-        if not stored.verified:
-            await service.run(service.blobs.delete, stored.blob)
-            await service.store.write(lambda tx: receiving.discard_part(tx, call.key, stored.blob))
-            raise Refused("the signature does not fit the data")
         async with service.discarding(stored):
+            if not stored.verified:
+                await service.store.write(lambda tx: receiving.discard_parts(tx, call.key))
+                raise Refused("the signature does not fit the data")
             await service.store.write(
-                lambda tx: receiving.store_data(
-                    tx, call.key, call.instance_id, stored.blob, stored.size
-                )
+                lambda tx: receiving.store_data(tx, call.key, call.instance_id, stored)
             )
         return empty(204)
 

@@ -9,8 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from syncnb.service.core import Service
 from syncnb.service.lifecycle import Conflict
-from syncnb.service.lifecycle.sending import StoredData
-from syncnb.service.store import ObjectRecord, Transaction
+from syncnb.service.store import ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
 from syncnb.service.wire import content_range
 
@@ -40,26 +39,20 @@ async def receive_chunk(
         The object changed while the chunk arrived.
     """
     first, last, total = content_range(header)
-    if record.partial is None:
-        writer = await service.run(service.blobs.create)
-    else:
-        writer = await service.run(service.blobs.resume, record.partial)
-    try:
-        wanted = last - first + 1
-        done = await service.fill(writer, _until_broken(request), at=first, limit=wanted)
-    finally:
-        writer.close()
+    file, done = await service.blobs.save_part(
+        record.partial, _until_broken(request), at=first, limit=last - first + 1
+    )
 
     def note(tx: Transaction) -> ObjectRecord:
         present = tx.object(record.key)
         if (
             present is None
             or present.instance_id != record.instance_id
-            or present.partial not in (None, writer.blob_id)
+            or present.partial not in (None, file)
         ):
             raise Conflict(f"{record.key} has changed meanwhile")
         ranges = with_range(present.ranges, first, first + done)
-        changed = replace(present, partial=writer.blob_id, ranges=ranges)
+        changed = replace(present, partial=file, ranges=ranges)
         tx.put_object(changed)
         return changed
 
@@ -67,11 +60,11 @@ async def receive_chunk(
         changed = await service.store.write(note)
     except Conflict:
         if record.partial is None:
-            await service.run(service.blobs.delete, writer.blob_id)
+            await service.blobs.delete(file)
         raise
     if changed.ranges != ((0, total),):
         return None
-    return StoredData(writer.blob_id, total)
+    return await service.blobs.finish(file, total)
 
 
 async def _until_broken(request: Request) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ import pytest
 from syncnb import ObjectMetaData, SyncServiceClient
 from syncnb.errors import StorageFullError
 
+OLD = b"old data" * 20_000  # large enough for a file
 LIMIT = 2_000_000  # bytes of a file; writing more fails as it does on a full disk
 META = ObjectMetaData(object_type="t", object_id="a", version="1")
 
@@ -43,11 +44,11 @@ def test_data_that_do_not_fit_leave_those_that_are_there(
     client: SyncServiceClient, tmp_path: Path
 ) -> None:
     """And no half of them stays on the disk."""
-    client.update_object(META, data=b"old data")
+    client.update_object(META, data=OLD)
     with pytest.raises(StorageFullError, match="Free some space"):
         client.update_object_data(META, b"x" * (LIMIT + 1_000_000))
     assert client.get_object_status("t", "a") == "ready"
-    assert client.read_object_data(client.get_object_metadata("t", "a")) == b"old data"
+    assert client.read_object_data(client.get_object_metadata("t", "a")) == OLD
     assert len(list((tmp_path / "css" / "blobs").iterdir())) == 1
     client.update_object_data(META, b"x" * 1_000_000)
 
@@ -56,10 +57,10 @@ def test_new_version_that_cannot_fit_is_refused_before_the_old_one_goes(
     client: SyncServiceClient,
 ) -> None:
     """The announced size is enough to know."""
-    client.update_object(META, data=b"old data")
+    client.update_object(META, data=OLD)
     huge = ObjectMetaData(object_type="t", object_id="a", version="2", object_size=10**17)
     with pytest.raises(StorageFullError):
         client.update_object(huge)
     stored = client.get_object_metadata("t", "a")
     assert stored.version == "1"
-    assert client.read_object_data(stored) == b"old data"
+    assert client.read_object_data(stored) == OLD

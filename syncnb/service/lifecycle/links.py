@@ -62,12 +62,13 @@ def register_new(tx: Transaction, site: Site, org: str, node: Node, *, persisten
     """A node is new, or empty: it gets everything that addresses it."""
     tx.put_destination(DestinationRecord(org, node, persistent, site.clock()))
     done = ("consumed", "delivered") if persistent else ("consumed",)
-    for record in tx.objects_of(org):
-        if not record.sender or record.status == DELETED:
+    listed = (tx.object(key) for key in tx.keys_at(org, node))
+    addressed = (r for r in tx.objects_for(org, node) if addresses(r.meta, node))
+    found = {r.key: r for r in (*listed, *addressed) if r is not None and r.sender}
+    for record in found.values():
+        if record.status == DELETED:
             continue
-        present = tx.deliveries(record.key).get(node)
-        if present is None and not addresses(record.meta, node):
-            continue
+        present = tx.delivery(record.key, node)
         if present is not None and present[0] in done:
             continue
         tx.set_delivery(record.key, node, "pending")
@@ -209,7 +210,7 @@ def on_feedback(
     ):
         raise Conflict(f"feedback for {key} by {node} does not fit")
     if code >= 10000:
-        present = tx.deliveries(key).get(node)
+        present = tx.delivery(key, node)
         if present is not None:
             tx.change_delivery(key, node, present[0], reason)
     elif code == 5:
@@ -224,10 +225,11 @@ def resend(tx: Transaction, site: Site, org: str, node: Node) -> None:
     """A node asks for everything again."""
     if tx.destination(org, node) is None:
         raise NoDestination(f"{node} is not registered")
-    for record in tx.objects_of(org):
-        meta = record.meta
-        active = record.sender and record.status == READY and not meta["inactive"]
-        if active and meta["destinationPolicy"] is None and node in tx.deliveries(record.key):
+    for key in tx.keys_at(org, node):
+        record = tx.object(key)
+        if record is None or not record.sender or record.status != READY:
+            continue
+        if not record.meta["inactive"] and record.meta["destinationPolicy"] is None:
             announce(tx, site, record, node)
 
 

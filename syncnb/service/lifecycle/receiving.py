@@ -16,7 +16,7 @@ from syncnb.service.lifecycle.base import (
     Refused,
     Site,
 )
-from syncnb.service.store import Key, Node, Notice, ObjectRecord, Transaction
+from syncnb.service.store import Key, Node, Notice, ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
 
 
@@ -47,22 +47,22 @@ def store_update(
     return record
 
 
-def store_part(tx: Transaction, key: Key, instance_id: int, blob: str, ranges: Ranges) -> None:
+def store_part(tx: Transaction, key: Key, instance_id: int, file: str, ranges: Ranges) -> None:
     """Note which bytes of the data are on the disk, so that a break costs only the rest."""
     record = tx.object(key)
     if record is None or record.status != PARTIALLY_RECEIVED or record.instance_id != instance_id:
         raise Conflict(f"{key} has changed meanwhile")
-    tx.put_object(replace(record, partial=blob, ranges=ranges))
+    tx.put_object(replace(record, partial=file, ranges=ranges))
 
 
-def discard_part(tx: Transaction, key: Key, blob: str) -> None:
+def discard_parts(tx: Transaction, key: Key) -> None:
     """What was collected is not what was signed: begin anew."""
     record = tx.object(key)
-    if record is not None and record.partial == blob:
+    if record is not None and record.partial is not None:
         tx.put_object(replace(record, partial=None, ranges=()))
 
 
-def store_data(tx: Transaction, key: Key, instance_id: int, blob: str, size: int) -> ObjectRecord:
+def store_data(tx: Transaction, key: Key, instance_id: int, stored: StoredData) -> ObjectRecord:
     """All data of an instance are on the disk: the application may have it."""
     record = tx.object(key)
     if record is None or record.sender or record.instance_id != instance_id:
@@ -72,10 +72,10 @@ def store_data(tx: Transaction, key: Key, instance_id: int, blob: str, size: int
     record = replace(
         record,
         status=COMPLETELY_RECEIVED,
-        blob=blob,
+        blob=tx.adopt(stored),
         partial=None,
         ranges=(),
-        meta=record.meta | {"objectSize": size},
+        meta=record.meta | {"objectSize": stored.size},
     )
     tx.put_object(record)
     return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from syncnb.metadata import Json
 from syncnb.service.lifecycle.base import (
@@ -18,16 +18,7 @@ from syncnb.service.lifecycle.base import (
     Refused,
     Site,
 )
-from syncnb.service.store import Key, Node, Notice, ObjectRecord, Transaction
-
-
-@dataclass(frozen=True, slots=True)
-class StoredData:
-    """Data that are on the disk already and wait for a record to name them."""
-
-    blob: str
-    size: int  # bytes
-    verified: bool = True  # False: a signature was given and does not fit
+from syncnb.service.store import Key, Node, Notice, ObjectRecord, StoredData, Transaction
 
 
 def put_object(
@@ -60,11 +51,11 @@ def put_data(tx: Transaction, site: Site, key: Key, data: StoredData) -> ObjectR
     _require_sending(old, key)
     if old.meta["noData"]:
         raise Refused(f"{key} has noData: true, so it takes no data")
-    instance = tx.next_instance()
+    instance = tx.next_instance(site.clock())
     record = replace(
         old,
         status=READY if data.verified else VERIFICATION_FAILED,
-        blob=data.blob if data.verified else None,
+        blob=_kept(tx, data),
         partial=None,
         ranges=(),
         meta=old.meta
@@ -76,8 +67,6 @@ def put_data(tx: Transaction, site: Site, key: Key, data: StoredData) -> ObjectR
         },
     )
     tx.put_object(record)
-    if not data.verified:
-        tx.dropped.add(data.blob)
     for node in tx.deliveries(key):
         tx.set_delivery(key, node, "pending")
     _announce_if_ready(tx, site, record)
@@ -258,7 +247,7 @@ def _stored(
     data: StoredData | None,
     old: ObjectRecord | None,
 ) -> ObjectRecord:
-    instance = tx.next_instance()
+    instance = tx.next_instance(site.clock())
     meta = meta | {
         "instanceID": instance,
         "dataID": 0,
@@ -276,7 +265,7 @@ def _stored(
         meta |= dict.fromkeys(("link", "sourceDataUri", "publicKey", "signature"), "")
         status = READY
         if data is not None:
-            tx.dropped.add(data.blob)
+            tx.discard(data)
     elif meta["metaOnly"]:
         if old is not None:
             kept = ("dataID", "objectSize", "hashAlgorithm", "publicKey", "signature")
@@ -285,10 +274,7 @@ def _stored(
         status = READY if blob else NOT_READY
     elif data is not None:
         meta |= {"dataID": instance, "objectSize": data.size}
-        blob, status = data.blob, READY
-        if not data.verified:
-            tx.dropped.add(data.blob)
-            blob, status = None, VERIFICATION_FAILED
+        blob, status = _kept(tx, data), READY if data.verified else VERIFICATION_FAILED
     elif meta["link"] or meta["sourceDataUri"]:
         status = READY
     return ObjectRecord(
@@ -300,6 +286,14 @@ def _stored(
         receivers_left=meta["consumers"],
         consumers_left=meta["consumers"],
     )
+
+
+def _kept(tx: Transaction, data: StoredData) -> str | None:
+    """Keep data for the record that is about to be stored, unless their signature is wrong."""
+    if data.verified:
+        return tx.adopt(data)
+    tx.discard(data)
+    return None
 
 
 def _tombstone(old: ObjectRecord) -> ObjectRecord:

@@ -7,18 +7,22 @@ from syncnb.service.lifecycle.sending import activate
 from syncnb.service.store import Transaction
 from syncnb.service.wire import parse_time
 
+MOST_AT_ONCE = 500  # objects in one transaction, so that others get their turn
 
-def expire_and_activate(tx: Transaction, site: Site) -> None:
-    """Forget what has expired, and activate what is due."""
+
+def expire_and_activate(tx: Transaction, site: Site) -> bool:
+    """Forget what has expired, and activate what is due; whether there may be more."""
     now = site.clock()
-    for record in tx.objects_in(SENDING):
-        if not record.sender:
-            continue
+    due = tx.objects_due(now, MOST_AT_ONCE)
+    for record in due:
         if site.is_css and _reached(record.meta["expiration"], now):
             tx.remove_object(record)
             tx.remove_notices(record.key)
-        elif record.meta["inactive"] and _reached(record.meta["activationTime"], now):
+        elif record.status in SENDING and record.meta["inactive"]:
             activate(tx, site, record.key)
+        else:
+            tx.put_object(record)
+    return len(due) == MOST_AT_ONCE
 
 
 def _reached(text: str, now: float) -> bool:

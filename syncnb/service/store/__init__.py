@@ -1,21 +1,28 @@
 """The records of a service.
 
-What is stored (`records`), where (`schema`), how it is read and written (`transaction`), and how
-that gets to the disk (`database`).
+What is stored (`records`), where (`schema`), how it is read and written (`transaction`, which is
+made of a file a table), how that gets to the disk (`database`), and on what (`backend`, `sqlite`).
 """
 
-from syncnb.service.store.database import Store, StoreError
+from syncnb.service.store.backend import StoreError
+from syncnb.service.store.database import Store
 from syncnb.service.store.records import (
+    AclEntry,
+    Content,
     DestinationRecord,
     Key,
     Node,
     Notice,
     ObjectRecord,
+    StoredData,
     Topic,
+    WebhookCall,
 )
 from syncnb.service.store.transaction import Transaction
 
 __all__ = [
+    "AclEntry",
+    "Content",
     "DestinationRecord",
     "Key",
     "Node",
@@ -23,6 +30,8 @@ __all__ = [
     "ObjectRecord",
     "Store",
     "StoreError",
+    "StoredData",
     "Topic",
     "Transaction",
+    "WebhookCall",
 ]

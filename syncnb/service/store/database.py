@@ -1,23 +1,22 @@
-"""SQLite under a service: concurrent writes share a commit, and wait until it is on the disk."""
+"""A store: concurrent writes share a commit, and wait until it is on the disk."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
+from syncnb.service.store.backend import Backend, Connection, StoreError
 from syncnb.service.store.records import Topic
 from syncnb.service.store.schema import migrate
 from syncnb.service.store.transaction import Transaction
 
 T = TypeVar("T")
-StoreError = sqlite3.Error  # what a write raises when the disk is full or broken
 _MOST_PER_COMMIT = 64  # writes; keeps the first of a long queue from waiting for the last
 
 
@@ -34,35 +33,44 @@ class _Write:
     dropped: Iterable[str] = ()
 
 
+class _Spoilt(Exception):
+    """One write of several failed after it had changed something."""
+
+
 class Store:
     """The records of one service.
 
     Parameters
     ----------
-    path : Path
-        The database file; made if it is not there.
+    backend : Backend
+        The database.
     executor : Executor
         Where SQL runs; never on the event loop.
     on_change : callable
         Called on the event loop with the topics that a commit changed.
     on_dropped : callable
-        Called in the executor with each blob that no record names any more.
+        Called on the event loop with the files that no record names any more.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be opened or brought to this version.
     """
 
     def __init__(
         self,
-        path: Path,
+        backend: Backend,
         executor: Executor,
         *,
         on_change: Callable[[set[Topic]], None],
-        on_dropped: Callable[[str], None],
+        on_dropped: Callable[[set[str]], None],
     ) -> None:
+        self.backend = backend
         self._executor = executor
         self._on_change, self._on_dropped = on_change, on_dropped
-        self._writer = _open(path)
-        migrate(self._writer)
-        self._reader = _open(path)
-        self._reading = threading.Lock()
+        self._writer = backend.connect()
+        migrate(self._writer, backend.types)
+        self._idle: list[Connection] = []
         self._queue: deque[_Write] = deque()
         self._lock = threading.Lock()
         self._busy = False
@@ -73,7 +81,8 @@ class Store:
         Parameters
         ----------
         function : callable
-            Takes a `Transaction`. What it raises undoes what it did, and nobody else's work.
+            Takes a `Transaction`. What it raises undoes what it did, and nobody else's work. It may
+            run twice, so it changes nothing but the transaction.
 
         Returns
         -------
@@ -103,17 +112,36 @@ class Store:
 
     def read_now(self, function: Callable[[Transaction], T]) -> T:
         """The same from a thread."""
-        with self._reading:
-            self._reader.execute("BEGIN")
-            try:
-                return function(Transaction(self._reader))
-            finally:
-                self._reader.execute("COMMIT")
+        with self._reader() as reader:
+            return function(Transaction(reader.execute))
 
     def close(self) -> None:
         """Close the database; no call may be under way."""
-        self._reader.close()
-        self._writer.close()
+        for connection in (*self._idle, self._writer):
+            connection.close()
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        with self._lock:
+            reader = self._idle.pop() if self._idle else None
+        if reader is None:
+            reader = self.backend.connect()
+        try:
+            reader.begin(write=False)
+            yield reader
+            reader.commit()
+        except StoreError:
+            reader.close()  # it may be broken: the next read opens another
+            raise
+        except BaseException:
+            reader.rollback()
+            self._keep(reader)
+            raise
+        self._keep(reader)
+
+    def _keep(self, reader: Connection) -> None:
+        with self._lock:
+            self._idle.append(reader)
 
     def _drain(self) -> None:
         while True:
@@ -124,40 +152,47 @@ class Store:
                 if not batch:
                     self._busy = False
                     return
-            self._commit(batch)
+            try:
+                self._commit(batch)
+            except _Spoilt:
+                for write in batch:
+                    self._commit([write])
             batch[0].loop.call_soon_threadsafe(self._resolve, batch)
-            for blob in {blob for write in batch if not write.error for blob in write.dropped}:
-                self._on_dropped(blob)
 
     def _commit(self, batch: list[_Write]) -> None:
-        execute = self._writer.execute
+        """Run all writes in one transaction; each alone if one spoils it."""
+        writer = self._writer
         try:
-            execute("BEGIN IMMEDIATE")
+            writer.begin(write=True)
+            topics: set[Topic] = set()
             for write in batch:
-                execute("SAVEPOINT one")
-                transaction = Transaction(self._writer)
+                transaction = Transaction(writer.execute)
+                write.error = None
                 try:
                     write.result = write.function(transaction)
-                    write.topics, write.dropped = (
-                        transaction.topics,
-                        transaction.dropped,
-                    )
+                    write.topics, write.dropped = transaction.topics, transaction.dropped
+                    topics |= transaction.topics
+                except StoreError:
+                    raise
                 except Exception as error:  # noqa: BLE001  (the caller's own: handed back to it)
                     write.error = error
-                    execute("ROLLBACK TO one")
-                execute("RELEASE one")
-            execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._writer.in_transaction:
-                execute("ROLLBACK")
-            for write in batch:
-                write.error = write.error or error
+                    if transaction.changed:
+                        raise _Spoilt from None
+            self.backend.notify(writer, topics)
+            writer.commit()
+        except (StoreError, _Spoilt) as error:
+            writer.rollback()
+            if len(batch) > 1:
+                raise _Spoilt from None
+            batch[0].error = batch[0].error or error
 
     def _resolve(self, batch: list[_Write]) -> None:
         topics: set[Topic] = set()
+        dropped: set[str] = set()
         for write in batch:
             if write.error is None:
                 topics.update(write.topics)
+                dropped.update(write.dropped)
             if write.future.done():  # its request was cancelled; the work is done all the same
                 continue
             if write.error is not None:
@@ -166,10 +201,5 @@ class Store:
                 write.future.set_result(write.result)
         if topics:
             self._on_change(topics)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
-    return connection
+        if dropped:
+            self._on_dropped(dropped)

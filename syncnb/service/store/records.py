@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from syncnb.metadata import Json
+from syncnb.service.wire import parse_time
 
 Topic = tuple[str, ...]  # what a waiting request listens to, such as ("updates", org, type)
 Ranges = tuple[tuple[int, int], ...]  # half-open, sorted, disjoint, in bytes
@@ -33,6 +34,60 @@ class Node(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredData:
+    """Data that would survive a crash already and wait for a record to name them.
+
+    Parameters
+    ----------
+    sha256 : str
+        Their digest, in hexadecimal.
+    size : int
+        Bytes.
+    file : str or None
+        The file that holds them, or None where `content` does.
+    content : bytes or None
+        The data themselves: small ones lie in the database, which saves a second sync.
+    verified : bool
+        False if a signature was given and does not fit.
+    """
+
+    sha256: str
+    size: int
+    file: str | None = None
+    content: bytes | None = None
+    verified: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Where the data of an object are: in a file, or here."""
+
+    size: int  # bytes
+    file: str | None = None
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AclEntry:
+    """One user or node of an access control list (rest-api.md, 2.6)."""
+
+    username: str
+    user_type: str  # "user" or "node"
+    role: str  # "aclReader", "aclWriter"; "na" on destinations
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCall:
+    """A call of a webhook that has not been answered yet."""
+
+    call_id: int
+    url: str
+    body: str  # JSON
+    tries: int
+    due_at: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectRecord:
     """One object as this side has it.
 
@@ -47,11 +102,15 @@ class ObjectRecord:
     meta : dict
         All members of ObjectMetaData under their JSON names.
     blob : str or None
-        Its complete data.
+        The digest of its complete data.
     receivers_left, consumers_left : int
         Calls that are still missing until it counts as received, and as consumed or deleted.
     partial : str or None
-        A blob that is being filled, and `ranges`, the bytes of it that are there.
+        A file that is being filled, and `ranges`, the bytes of it that are there.
+    policy_received : bool
+        Whether the reader of policies has it already (rest-api.md, 4.22).
+    removed_services : tuple of dict
+        What the last policy listed and this one does not (rest-api.md, 8.8).
     """
 
     key: Key
@@ -63,6 +122,8 @@ class ObjectRecord:
     consumers_left: int = 1
     partial: str | None = None
     ranges: Ranges = ()
+    policy_received: bool = False
+    removed_services: tuple[dict[str, Json], ...] = ()
 
     @property
     def instance_id(self) -> int:
@@ -78,6 +139,22 @@ class ObjectRecord:
     def origin(self) -> Node:
         """Who sent it."""
         return Node(self.meta["originType"], self.meta["originID"])
+
+    @property
+    def policy_at(self) -> int | None:
+        """When its policy was stored, in nanoseconds since the epoch; None without one."""
+        policy = self.meta["destinationPolicy"]
+        return None if policy is None else int(policy["timestamp"])
+
+    @property
+    def due_at(self) -> float | None:
+        """The first moment, in seconds since the epoch, at which time alone changes it."""
+        meta = self.meta
+        if not self.sender or self.status in ("objdeleted", "consumedByDest"):
+            return None
+        texts = (meta["expiration"], meta["activationTime"] if meta["inactive"] else "")
+        moments = [parse_time(text) for text in texts if text]
+        return min((m.timestamp() for m in moments if m is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,62 +2,144 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable, Mapping
 
-_FIRST = """
+import msgspec
+
+from syncnb.service.store.backend import Connection
+from syncnb.service.store.records import Key
+from syncnb.service.store.transaction import Transaction
+
+Types = Mapping[str, str]
+_OBJECT = """org {text} NOT NULL, object_type {text} NOT NULL, object_id {text} NOT NULL"""
+_NODE = """dest_type {text} NOT NULL, dest_id {text} NOT NULL"""
+
+_0001 = f"""
 CREATE TABLE objects (
-    org TEXT NOT NULL, object_type TEXT NOT NULL, object_id TEXT NOT NULL,
-    status TEXT NOT NULL, sender INTEGER NOT NULL, meta TEXT NOT NULL, blob TEXT,
+    {_OBJECT},
+    status {{text}} NOT NULL, sender INTEGER NOT NULL, meta {{text}} NOT NULL, blob {{text}},
     receivers_left BIGINT NOT NULL, consumers_left BIGINT NOT NULL,
-    partial TEXT, ranges TEXT NOT NULL,
+    partial {{text}}, ranges {{text}} NOT NULL,
     PRIMARY KEY (org, object_type, object_id)
 );
 CREATE INDEX objects_by_status ON objects (org, object_type, status);
 CREATE TABLE deliveries (
-    org TEXT NOT NULL, object_type TEXT NOT NULL, object_id TEXT NOT NULL,
-    dest_type TEXT NOT NULL, dest_id TEXT NOT NULL,
-    status TEXT NOT NULL, message TEXT NOT NULL,
+    {_OBJECT}, {_NODE},
+    status {{text}} NOT NULL, message {{text}} NOT NULL,
     PRIMARY KEY (org, object_type, object_id, dest_type, dest_id)
 );
 CREATE INDEX deliveries_by_node ON deliveries (org, dest_type, dest_id);
 CREATE TABLE notices (
-    org TEXT NOT NULL, object_type TEXT NOT NULL, object_id TEXT NOT NULL,
-    dest_type TEXT NOT NULL, dest_id TEXT NOT NULL,
-    state TEXT NOT NULL, instance_id BIGINT NOT NULL, data_id BIGINT NOT NULL,
-    resend_at REAL NOT NULL,
+    {_OBJECT}, {_NODE},
+    state {{text}} NOT NULL, instance_id BIGINT NOT NULL, data_id BIGINT NOT NULL,
+    resend_at {{float}} NOT NULL,
     PRIMARY KEY (org, object_type, object_id, dest_type, dest_id)
 );
 CREATE INDEX notices_by_node ON notices (org, dest_type, dest_id, state);
 CREATE INDEX notices_by_time ON notices (state, resend_at);
 CREATE TABLE destinations (
-    org TEXT NOT NULL, dest_type TEXT NOT NULL, dest_id TEXT NOT NULL,
-    persistent INTEGER NOT NULL, last_contact REAL NOT NULL,
-    communication TEXT NOT NULL, code_version TEXT NOT NULL,
+    org {{text}} NOT NULL, {_NODE},
+    persistent INTEGER NOT NULL, last_contact {{float}} NOT NULL,
+    communication {{text}} NOT NULL, code_version {{text}} NOT NULL,
     PRIMARY KEY (org, dest_type, dest_id)
 );
-CREATE TABLE organizations (org TEXT NOT NULL PRIMARY KEY, address TEXT NOT NULL);
-CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE organizations (org {{text}} NOT NULL PRIMARY KEY, address {{text}} NOT NULL);
+CREATE TABLE counters (name {{text}} NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
 """
 
-_MIGRATIONS = (("0001 objects, deliveries, notices, destinations, organizations", _FIRST),)
+_0002 = """
+CREATE TABLE contents (
+    blob {text} NOT NULL PRIMARY KEY, size BIGINT NOT NULL, file {text}, content {bytes}
+);
+CREATE INDEX contents_by_file ON contents (file);
+ALTER TABLE objects ADD COLUMN policy_received INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE objects ADD COLUMN removed_services {text} NOT NULL DEFAULT '[]';
+ALTER TABLE objects ADD COLUMN due_at {float};
+ALTER TABLE objects ADD COLUMN policy_at BIGINT;
+ALTER TABLE objects ADD COLUMN dest_type {text} NOT NULL DEFAULT '';
+ALTER TABLE objects ADD COLUMN dest_id {text} NOT NULL DEFAULT '';
+CREATE INDEX objects_by_blob ON objects (blob);
+CREATE INDEX objects_by_time ON objects (due_at);
+CREATE INDEX objects_by_destination ON objects (org, dest_type, dest_id);
+CREATE INDEX objects_by_policy ON objects (org, policy_at);
+CREATE TABLE acls (
+    org {text} NOT NULL, kind {text} NOT NULL, acl_key {text} NOT NULL,
+    username {text} NOT NULL, user_type {text} NOT NULL, role {text} NOT NULL,
+    position BIGINT NOT NULL,
+    PRIMARY KEY (org, kind, acl_key, username, user_type)
+);
+CREATE TABLE webhooks (
+    org {text} NOT NULL, object_type {text} NOT NULL, url {text} NOT NULL,
+    PRIMARY KEY (org, object_type, url)
+);
+CREATE TABLE webhook_calls (
+    call_id BIGINT NOT NULL PRIMARY KEY, url {text} NOT NULL, body {text} NOT NULL,
+    tries BIGINT NOT NULL, due_at {float} NOT NULL
+);
+CREATE INDEX webhook_calls_by_time ON webhook_calls (due_at);
+CREATE TABLE timers (name {text} NOT NULL PRIMARY KEY, due_at {float} NOT NULL);
+"""
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def _create(connection: Connection, types: Types) -> None:
+    _run(connection, types, _0001)
+
+
+def _share_contents(connection: Connection, types: Types) -> None:
+    """Data get a table of their own; files of before keep their names as digests."""
+    _run(connection, types, _0002)
+    rows = connection.execute("SELECT org, object_type, object_id, meta, blob FROM objects", {})
+    for *name, meta, blob in rows.fetchall():
+        if blob is not None:
+            connection.execute(
+                "INSERT INTO contents (blob, size, file) VALUES (:blob, :size, :blob) "
+                "ON CONFLICT (blob) DO NOTHING",
+                {"blob": blob, "size": msgspec.json.decode(meta)["objectSize"]},
+            )
+        tx = Transaction(connection.execute)
+        record = tx.object(Key(*name))
+        if record is not None:
+            tx.put_object(record)  # fills the new columns
+
+
+_MIGRATIONS: tuple[tuple[str, Callable[[Connection, Types], None]], ...] = (
+    ("0001 objects, deliveries, notices, destinations, organizations", _create),
+    ("0002 contents, access lists, webhooks, timers", _share_contents),
+)
+
+
+def migrate(connection: Connection, types: Types) -> None:
     """Bring a database of any released version to this one.
 
     Parameters
     ----------
-    connection : sqlite3.Connection
-        In autocommit mode.
+    connection : Connection
+        Outside a transaction.
+    types : mapping
+        What the database calls the types of the columns.
+
+    Raises
+    ------
+    StoreError
+        The database failed; it is as it was.
     """
-    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)")
-    done = {name for (name,) in connection.execute("SELECT name FROM migrations")}
-    for name, script in _MIGRATIONS:
-        if name in done:
-            continue
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in script.split(";"):
-            if statement.strip():
-                connection.execute(statement)
-        connection.execute("INSERT INTO migrations (name) VALUES (?)", (name,))
-        connection.execute("COMMIT")
+    connection.begin(write=True)
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)", {}
+        )
+        done = {row[0] for row in connection.execute("SELECT name FROM migrations", {}).fetchall()}
+        for name, change in _MIGRATIONS:
+            if name not in done:
+                change(connection, types)
+                connection.execute("INSERT INTO migrations (name) VALUES (:name)", {"name": name})
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _run(connection: Connection, types: Types, script: str) -> None:
+    for statement in script.format_map(types).split(";"):
+        if statement.strip():
+            connection.execute(statement, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from syncnb.service.store import Key, Store, Transaction
 from syncnb.service.store.records import Topic
+from syncnb.service.store.sqlite import SQLite
 from syncnb.service.uploads import with_range
 
 
@@ -19,10 +21,10 @@ def run(folder: Path, work: object, changed: list[set[Topic]] | None = None) -> 
     async def main() -> list[object]:
         with ThreadPoolExecutor(2) as executor:
             store = Store(
-                folder / "records.sqlite",
+                SQLite(folder / "records.sqlite"),
                 executor,
                 on_change=(changed if changed is not None else []).append,
-                on_dropped=lambda blob: None,
+                on_dropped=lambda files: None,
             )
             try:
                 return await asyncio.gather(*work(store), return_exceptions=True)  # type: ignore[operator]
@@ -36,7 +38,7 @@ def test_instance_ids_grow_over_a_restart(tmp_path: Path) -> None:
     """Also for many at once."""
 
     def work(store: Store) -> list[object]:
-        return [store.write(lambda tx: tx.next_instance()) for _ in range(50)]
+        return [store.write(lambda tx: tx.next_instance(time.time())) for _ in range(50)]
 
     first, second = run(tmp_path, work), run(tmp_path, work)
     ids = [*first, *second]

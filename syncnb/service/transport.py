@@ -1,0 +1,132 @@
+"""How an ESS reaches its CSS: HTTP, or whatever else carries a request and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from syncnb.service.config import MIB
+
+_CONNECT = 10.0  # seconds
+
+
+class LinkDown(Exception):
+    """The CSS cannot be reached, or did not answer as HTTP asks for."""
+
+
+class Answer(Protocol):
+    """What came back: status and headers at once, the body as it arrives."""
+
+    status: int
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers, in any case."""
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """The body; raises `LinkDown` where it breaks off."""
+
+
+class Transport(Protocol):
+    """Carries the requests of one node."""
+
+    def open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        total: float | None,
+        silence: float | None,
+    ) -> AbstractAsyncContextManager[Answer]:
+        """Send a request.
+
+        Parameters
+        ----------
+        total : float or None
+            Seconds for the whole exchange; None for no limit.
+        silence : float or None
+            Seconds that may pass without a byte.
+
+        Raises
+        ------
+        LinkDown
+            There is no answer.
+        """
+
+    async def close(self) -> None:
+        """Close what is open."""
+
+
+class HttpTransport:
+    """A pool of HTTP connections.
+
+    Parameters
+    ----------
+    base : str
+        URL of the CSS.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            auto_decompress=False,
+            read_bufsize=MIB,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        total: float | None,
+        silence: float | None,
+    ) -> AsyncIterator[Answer]:
+        """Send a request."""
+        timeout = aiohttp.ClientTimeout(total=total, sock_connect=_CONNECT, sock_read=silence)
+        try:
+            async with self._session.request(
+                method,
+                URL(self._base + path, encoded=True),
+                headers=headers,
+                data=body,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as answer:
+                yield _HttpAnswer(answer)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _down(error) from error
+
+
+class _HttpAnswer:
+    def __init__(self, answer: aiohttp.ClientResponse) -> None:
+        self._answer = answer
+        self.status = answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._answer.headers
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._answer.content.iter_any():
+                yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _down(error) from error
+
+
+def _down(error: Exception) -> LinkDown:
+    return LinkDown(str(error) or type(error).__name__)
