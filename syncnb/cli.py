@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"syncnb: {error}", *getattr(error, "__notes__", ()), file=sys.stderr)
         return next((code for kind, code in _CODES if isinstance(error, kind)), 1)
     except KeyboardInterrupt:
+        print("syncnb: interrupted; everything that it started is stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -189,13 +189,22 @@ class LocalFleet:
         Raises
         ------
         InvalidMetaDataError
-            There is no such node.
+            There is no such node, or no such file.
         """
         self._check_node(node)
+        if not arguments or (arguments[0] != "-m" and not Path(arguments[0]).is_file()):
+            what = arguments[0] if arguments else ""
+            raise InvalidMetaDataError(
+                "program", what, 'name a file that exists, or "-m", "module"'
+            )
+        # What the program makes in the temporary folder goes with the fleet, however it ends.
+        scratch = self.folder(node) / "tmp"
+        scratch.mkdir(exist_ok=True)
         program = subprocess.Popen(
             [sys.executable, "-m", "syncnb.lifeline", *arguments],
             stdin=subprocess.PIPE,
-            env={**os.environ, **self.environment(node), **(env or {})},
+            env={**os.environ, "TMPDIR": str(scratch), **self.environment(node), **(env or {})},
+            start_new_session=True,  # Ctrl-C is for the notebook; the lifeline ends this
         )
         self._programs.append(program)
         return program
@@ -251,6 +260,13 @@ class LocalFleet:
 
     def close(self) -> None:
         """End every process and remove every file; may be called again."""
+        try:
+            self._close()
+        except KeyboardInterrupt:  # an impatient Ctrl-C must not leave half of it behind
+            self._close()
+            raise
+
+    def _close(self) -> None:
         atexit.unregister(self.close)
         for client in self._clients:
             client.close()

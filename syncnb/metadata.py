@@ -92,6 +92,8 @@ def check_name(field_name: str, value: str) -> None:
     --------
     >>> check_name("object_id", "defects-1.2")
     """
+    if not isinstance(value, str):
+        raise InvalidMetaDataError(field_name, value, f'write it as text: "{value}"')
     if not value:
         raise InvalidMetaDataError(field_name, value, f"give it a name: {_NAME_REMEDY}")
     if ".." in value or not all(c in "._@-" or unicodedata.category(c)[0] in "LN" for c in value):

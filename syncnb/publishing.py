@@ -154,7 +154,8 @@ def publish_model(
     Parameters
     ----------
     model : object
-        A fitted estimator of scikit-learn.
+        A fitted estimator of scikit-learn. A warning names the types, such as the trees of a
+        forest, that a receiver has to trust by name in ``load(trusted=[...])``.
     name : str
         ID of the object.
     object_type : str, default "model"
@@ -174,9 +175,9 @@ def publish_model(
 
     Examples
     --------
-    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn.linear_model import LogisticRegression
     >>> from syncnb import LocalFleet
-    >>> model = DecisionTreeClassifier().fit([[0], [1]], [0, 1])
+    >>> model = LogisticRegression().fit([[0], [1]], [0, 1])
     >>> with LocalFleet(nodes=1) as fleet:
     ...     done = publish_model(model, name="steps", dest_type="edge", client=fleet.cloud)
     ...     done.manifest.format

@@ -68,7 +68,7 @@ class Tenancy:
         if self._lock >= 0:
             os.close(self._lock)  # lets go before it asks, so that of several one always succeeds
             self._lock = -1
-            _remove_if_free(self.folder)
+        _remove_if_free(self.folder)
 
 
 def _remove_if_free(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TypeVar
 from syncnb.errors import ConnectionFailedError, ServiceUnavailableError
 
 T = TypeVar("T")
+log = logging.getLogger("syncnb")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0  # seconds
 
 
@@ -44,7 +46,9 @@ def persistently(call: Callable[[], T], *, timeout: float) -> T:
             return call()
         except (ConnectionFailedError, ServiceUnavailableError) as error:
             now = time.monotonic()
-            away_since = away_since or now
+            if away_since is None:
+                away_since = now
+                log.warning("%s Trying again for %g s ...", error, timeout)
             if now - away_since > timeout:
                 error.add_note(f"Tried for {timeout:g} s (timeout={timeout:g}).")
                 raise

@@ -46,7 +46,7 @@ class Skops:
 
     def dump(self, obj: Any, path: Path) -> None:
         """Write it."""
-        from skops.io import dump
+        from skops.io import dump, get_untrusted_types
         from skops.io.exceptions import UnsupportedTypeException
 
         try:
@@ -57,6 +57,13 @@ class Skops:
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, such as a lambda, by a named function or a class of a module",
             ) from error
+        unknown = sorted(get_untrusted_types(file=path))
+        if unknown:
+            warnings.warn(
+                f"this {type(obj).__name__} holds types that skops does not vouch for: whoever "
+                f"receives it has to say load(trusted={unknown!r})",
+                stacklevel=2,
+            )
 
     def load(self, path: Path, *, subject: str, trusted: Trusted) -> Any:
         """Read it, if every type in it is known to be harmless or trusted by name."""
