@@ -188,15 +188,15 @@ class LocalReader:
     ----------
     number : int
         Its descriptor.
-    path : Path
-        Where it lies.
+    path : Path or None
+        Where it lies, if a server may send it by that name.
     executor : Executor
         Where it is read.
     """
 
-    def __init__(self, number: int, path: Path, executor: Executor) -> None:
+    def __init__(self, number: int, path: Path | None, executor: Executor) -> None:
         self._number, self._executor = number, executor
-        self.path: Path | None = path
+        self.path = path
         self.size = os.fstat(number).st_size
 
     async def read(self, at: int, length: int) -> bytes:

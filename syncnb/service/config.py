@@ -10,6 +10,7 @@ from syncnb.errors import SettingsError
 from syncnb.metadata import check_name
 
 MIB = 1 << 20
+SMALL = MIB  # bytes; objects up to here do not queue behind larger ones on the link
 MAX_WAIT = 60.0  # seconds; the longest `Prefer: wait` that is honoured (design, decision 4)
 
 
@@ -41,6 +42,13 @@ class ServiceConfig:
         Transfers of a node that run at the same time.
     max_metadata_size : int, default 16 MiB
         Largest JSON body, in bytes; inline data count.
+    download_bandwidth, upload_bandwidth : int, default 0
+        Bytes a second that the data of objects may take in all, towards this service and away from
+        it; 0 for no limit. On an ESS these are its transfers with its CSS, on a CSS those with all
+        its nodes.
+    data_uri_folders : tuple of Path, optional
+        ESS only: folders in which `sourceDataUri` and `destinationDataUri` may lie; by default the
+        folder ``files`` in `data`.
 
     Raises
     ------
@@ -67,6 +75,9 @@ class ServiceConfig:
     chunk_size: int = 5 * MIB
     transfers: int = 4
     max_metadata_size: int = 16 * MIB
+    download_bandwidth: int = 0
+    upload_bandwidth: int = 0
+    data_uri_folders: tuple[Path, ...] = ()
     address: tuple[str, int] = field(init=False)
     node_type: str = field(init=False, default="")
     node_id: str = field(init=False, default="")

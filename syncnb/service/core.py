@@ -13,12 +13,15 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from syncnb.errors import SettingsError
 from syncnb.metadata import Json
-from syncnb.service.blobs import BlobReader, Blobs, BytesReader, LocalBlobs
+from syncnb.service.bandwidth import Bandwidth
+from syncnb.service.blobs import BlobReader, Blobs, BytesReader, LocalBlobs, LocalReader
 from syncnb.service.config import MIB, ServiceConfig
+from syncnb.service.data_uris import DataFolders
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.security import Authenticator
@@ -72,7 +75,10 @@ class Service:
         self._executor = executor
         self._lock = _lock_folder(config)
         self.blobs: Blobs = LocalBlobs(config.data / "blobs", executor)
-        self._deleting: set[asyncio.Task[None]] = set()
+        self._deleting: dict[str, asyncio.Task[None]] = {}
+        self.data_folders = DataFolders(config.data_uri_folders or (config.data / "files",))
+        self.incoming = Bandwidth(config.download_bandwidth)
+        self.outgoing = Bandwidth(config.upload_bandwidth)
         self.store = Store(
             SQLite(config.data / "records.sqlite"),
             executor,
@@ -94,7 +100,7 @@ class Service:
 
     async def finish(self) -> None:
         """Wait for what goes on behind the answers."""
-        await asyncio.gather(*self._deleting, return_exceptions=True)
+        await asyncio.gather(*self._deleting.values(), return_exceptions=True)
 
     def close(self) -> None:
         """Close the files; nothing may be under way."""
@@ -142,6 +148,40 @@ class Service:
         content = bytes(small)
         return StoredData(hashlib.sha256(content).hexdigest(), len(content), content=content)
 
+    async def place(self, uri: str, stored: StoredData) -> None:
+        """Put data where a `destinationDataUri` wants them.
+
+        Raises
+        ------
+        OutsideError, OSError
+            As `DataFolders.place`.
+        """
+        leaving = self._deleting.get(uri)
+        if leaving is not None:  # of an earlier version, which must not take this one with it
+            await leaving
+        content: bytes | Path = stored.content or b""
+        if stored.file is None:
+            await self.run(self.data_folders.place, uri, content)
+            return
+        reader = await self.blobs.open(stored.file)
+        try:
+            if reader.path is None:
+                raise OSError("the data are not on this machine")
+            await self.run(self.data_folders.place, uri, reader.path)
+        finally:
+            await reader.close()
+
+    async def open_uri(self, uri: str) -> BlobReader:
+        """Data at a file URI, for reading.
+
+        Raises
+        ------
+        OutsideError, OSError
+            As `DataFolders.open`.
+        """
+        number, _ = await self.run(self.data_folders.open, uri)
+        return LocalReader(number, None, self._executor)
+
     async def open(self, content: Content) -> BlobReader:
         """Data for reading.
 
@@ -179,14 +219,18 @@ class Service:
     def _delete_files(self, files: set[str]) -> None:
         for file in files:
             task = asyncio.get_running_loop().create_task(self._delete_file(file))
-            self._deleting.add(task)
-            task.add_done_callback(self._deleting.discard)
+            self._deleting[file] = task
 
     async def _delete_file(self, file: str) -> None:
         try:
-            await self.blobs.delete(file)
+            if file.startswith("file:"):
+                await self.run(self.data_folders.delete, file)
+            else:
+                await self.blobs.delete(file)
         except OSError:  # the sweep at the next start tries again
             log.exception("a file without a record could not be removed")
+        finally:
+            self._deleting.pop(file, None)
 
 
 async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

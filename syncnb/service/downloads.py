@@ -9,8 +9,9 @@ import random
 from collections.abc import AsyncIterator, Callable
 
 from syncnb.metadata import Json
-from syncnb.service.config import MIB
+from syncnb.service.config import SMALL
 from syncnb.service.core import Service
+from syncnb.service.data_uris import OutsideError
 from syncnb.service.lifecycle import Conflict, outbox, receiving
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED
 from syncnb.service.link import CssLink
@@ -19,14 +20,18 @@ from syncnb.service.transport import Answer, LinkDown
 
 log = logging.getLogger("syncnb.service")
 
-_SMALL = MIB  # bytes; smaller objects do not queue behind larger ones
 _SMALL_AT_ONCE = 8
 _LONGEST_PAUSE = 5.0  # seconds between two tries
+_PATH_ERROR = 4  # a code of feedback (sync-http.md, 5.2)
 _TRANSIENT = (408, 429, 502, 503, 504, 307)  # sync-http.md, 10.1
 
 
 class _Hopeless(Exception):
-    """The data cannot be had or are wrong; the text goes to the CSS as feedback."""
+    """The data cannot be had, are wrong or cannot be placed; the CSS is told code and text."""
+
+    def __init__(self, reason: str, *, code: int = 1) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class Downloads:
@@ -75,7 +80,7 @@ class Downloads:
                 or record.instance_id != instance_id
             ):
                 return
-            small = record.meta["objectSize"] <= _SMALL
+            small = record.meta["objectSize"] <= SMALL
             try:
                 async with self._small if small else self._large:
                     await self._attempt(record)
@@ -89,7 +94,7 @@ class Downloads:
                 if await self._give_up(record, 2, reason):
                     return
             except _Hopeless as hopeless:
-                if await self._give_up(record, 1, str(hopeless)):
+                if await self._give_up(record, hopeless.code, str(hopeless)):
                     return
             tries += 1
             await asyncio.sleep(min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0))
@@ -100,19 +105,25 @@ class Downloads:
         stored = await (self._ranges(record) if ranged else self._whole(record))
         service = self._service
 
+        uri = meta["destinationDataUri"]
+
         def complete(tx: Transaction) -> None:
-            receiving.store_data(tx, record.key, record.instance_id, stored)
+            receiving.store_data(tx, record.key, record.instance_id, stored, placed=bool(uri))
             outbox.report_received(tx, service.site, record.key, record.instance_id)
 
         async with service.discarding(stored):
             await self._check(meta, stored)
+            if uri:
+                await self._place(uri, stored)
             await service.store.write(complete)
+        if uri and stored.file is not None:
+            await service.blobs.delete(stored.file)
 
     async def _whole(self, record: ObjectRecord) -> StoredData:
         meta = record.meta
         async with self._link.get_data(meta, None) as answer:
             _require(answer, record)
-            stored = await self._service.save(answer.pieces())
+            stored = await self._service.save(self._service.incoming.limited(answer.pieces()))
         if stored.size != meta["objectSize"] and not meta["metaOnly"]:
             async with self._service.discarding(stored):
                 raise LinkDown(f"{stored.size} of {meta['objectSize']} bytes arrived")
@@ -129,9 +140,8 @@ class Downloads:
                 _require(answer, record)
                 if answer.status == 200 and (at, last) != (0, size - 1):
                     raise _Hopeless("the CSS ignores ranges of a large object")
-                part, done = await service.blobs.save_part(
-                    file, _until_broken(answer), at=at, limit=last - at + 1
-                )
+                pieces = service.incoming.limited(_until_broken(answer))
+                part, done = await service.blobs.save_part(file, pieces, at=at, limit=last - at + 1)
             at += done
             try:
                 await service.store.write(_noting(record, part, at))
@@ -154,6 +164,14 @@ class Downloads:
                 f"the data do not have the published SHA-256: expected {expected[:16]}..., "
                 f"got {stored.sha256[:16]}...; publish the object again"
             )
+
+    async def _place(self, uri: str, stored: StoredData) -> None:
+        try:
+            await self._service.place(uri, stored)
+        except OutsideError as outside:
+            raise _Hopeless(str(outside), code=_PATH_ERROR) from outside
+        except (FileNotFoundError, NotADirectoryError) as missing:
+            raise _Hopeless(f"the folder of {uri} is not there", code=_PATH_ERROR) from missing
 
     async def _give_up(self, record: ObjectRecord, code: int, reason: str) -> bool:
         """Tell the CSS why, and forget the object until it announces it again; False to go on."""

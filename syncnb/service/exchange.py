@@ -18,6 +18,7 @@ from syncnb.metadata import Json
 from syncnb.service.blobs import BlobReader
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
+from syncnb.service.data_uris import OutsideError
 from syncnb.service.lifecycle import (
     Conflict,
     Failed,
@@ -232,6 +233,28 @@ class DataResponse(Response):
                 await send({"type": "http.response.body", "body": b""})
         finally:
             await self._reader.close()
+
+
+async def answer_uri(service: Service, uri: str, asked: str | None) -> Response:
+    """The answer that streams what lies at a file URI.
+
+    Raises
+    ------
+    Missing
+        There is no such file any more, or it lies outside of the folders for data URIs.
+    """
+    try:
+        reader = await service.open_uri(uri)
+    except (OutsideError, OSError) as error:
+        raise Missing(f"{uri} cannot be read") from error
+    try:
+        part = byte_range(asked, reader.size)
+    except (IndexError, Malformed) as error:
+        await reader.close()
+        if isinstance(error, Malformed):
+            raise
+        return empty(416, {"Content-Range": f"bytes */{reader.size}"})
+    return DataResponse(reader, reader.size, part)
 
 
 async def answer_data(service: Service, content: Content, asked: str | None) -> Response:

@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from syncnb.metadata import Json
 from syncnb.service.core import Service
+from syncnb.service.data_uris import OutsideError
 from syncnb.service.exchange import (
     Answer,
     Denied,
     announced_size,
     answer_data,
+    answer_uri,
     empty,
     guarded,
     json,
@@ -27,6 +29,8 @@ from syncnb.service.exchange import (
 from syncnb.service.lifecycle import Missing, Refused, receiving, sending
 from syncnb.service.lifecycle.base import (
     COMPLETELY_RECEIVED,
+    CONSUMED,
+    CONSUMED_BY_DEST,
     DELETED,
     RECEIVED,
     SENDING,
@@ -45,6 +49,7 @@ _HEADERS = {
     "Pragma": "no-cache",
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload",
 }
+_GONE = (CONSUMED, CONSUMED_BY_DEST, DELETED)  # data at a file URI are nobody's any more
 _MARKS = ("received", "consumed", "deleted", "activate")
 
 
@@ -263,6 +268,8 @@ class RestApi:
             is_css=is_css,
             now=service.site.clock(),
         )
+        if meta["sourceDataUri"]:
+            meta["objectSize"] = await self._source_size(meta["sourceDataUri"])
         if meta["destinationOrgID"] not in ("", key.org):
             raise Denied  # an object is stored where its URL says, nowhere else
         if is_css:
@@ -284,6 +291,16 @@ class RestApi:
                 lambda tx: sending.put_object(tx, service.site, key, meta, stored)
             )
         return _stored(record)
+
+    async def _source_size(self, uri: str) -> int:
+        try:
+            reader = await self._service.open_uri(uri)
+        except OutsideError as outside:
+            raise Refused(str(outside)) from outside
+        except OSError as error:
+            raise Refused(f"sourceDataUri {uri} cannot be read: {error.strerror}") from error
+        await reader.close()
+        return reader.size
 
     async def _delete(self, identity: Identity, key: Key) -> Response:
         service = self._service
@@ -325,14 +342,21 @@ class RestApi:
         return Response(record.status, media_type="plain/text")  # the halves are swapped on purpose
 
     async def _get_data(self, request: Request, identity: Identity, key: Key) -> Response:
+        service = self._service
         record = await self._readable(identity, key)
-        if record.blob is None or record.status in WITHOUT_DATA:
+        if record.status in WITHOUT_DATA:
             return empty(404)
+        if record.blob is None:
+            # Where this side's data lie: what it sends at the source, what it got at the target.
+            uri = record.meta["sourceDataUri" if record.sender else "destinationDataUri"]
+            if service.is_css or not uri or record.status in _GONE:
+                return empty(404)
+            return await answer_uri(service, uri, request.headers.get("range"))
         blob = record.blob
-        content = await self._service.store.read(lambda tx: tx.content(blob))
+        content = await service.store.read(lambda tx: tx.content(blob))
         if content is None:
             raise Missing("the data have just been replaced: try again")
-        return await answer_data(self._service, content, request.headers.get("range"))
+        return await answer_data(service, content, request.headers.get("range"))
 
     async def _put_data(self, request: Request, identity: Identity, key: Key) -> Response:
         service = self._service

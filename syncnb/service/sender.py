@@ -10,8 +10,9 @@ from collections.abc import AsyncIterator, Callable
 
 from syncnb.metadata import Json
 from syncnb.service.blobs import BlobReader
-from syncnb.service.config import MIB
+from syncnb.service.config import MIB, SMALL
 from syncnb.service.core import Service
+from syncnb.service.data_uris import OutsideError
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.link import CssLink
@@ -20,7 +21,7 @@ from syncnb.service.transport import LinkDown
 
 log = logging.getLogger("syncnb.service")
 
-_AT_ONCE = 8
+_AT_ONCE = 8  # calls and small uploads; large ones queue elsewhere
 _LONGEST_PAUSE = 30.0  # seconds between two tries of one call
 
 
@@ -42,7 +43,8 @@ class Sender:
         self._register_again = register_again
         self._running: set[Key] = set()
         self._later: dict[Notice, tuple[int, float]] = {}  # tries, and when the next is due
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._small = asyncio.Semaphore(_AT_ONCE)
+        self._large = asyncio.Semaphore(service.config.transfers)
         self._bell = asyncio.Event()
 
     def retry_now(self) -> None:
@@ -76,7 +78,10 @@ class Sender:
     async def _send(self, notice: Notice) -> None:
         tries = self._later.get(notice, (0, 0.0))[0] + 1
         try:
-            async with self._slots:
+            record = await self._service.store.read(lambda tx: tx.object(notice.key))
+            uploads = notice.state in ("update", "updated") and record is not None
+            large = uploads and record is not None and record.meta["objectSize"] > SMALL
+            async with self._large if large else self._small:
                 await self._deliver(notice, first=tries == 1)
         except (LinkDown, StoreError, OSError) as down:  # OSError: the blob was just replaced
             pause = min(0.5 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
@@ -109,9 +114,12 @@ class Sender:
         if status == 204 and unfinished:
             notice = await self._service.store.write(lambda tx: outbox.on_announced(tx, notice))
         offset = headers.get("Upload-Offset")
-        wanted = not (meta["noData"] or meta["link"]) and record.blob is not None
-        if wanted and (not meta["metaOnly"] or offset is not None):
-            await self._put_data(meta, record.blob or "", offset)
+        if meta["noData"] or meta["link"]:
+            return notice
+        if record.blob is not None and (not meta["metaOnly"] or offset is not None):
+            await self._put_data(meta, record.blob, offset)
+        elif meta["sourceDataUri"]:
+            await self._put_file(meta)
         return notice
 
     async def _put_data(self, meta: dict[str, Json], blob: str, offset: str | None) -> None:
@@ -128,7 +136,7 @@ class Sender:
         try:
             while True:
                 end = min(at + chunk, size) if ranged else size
-                data = _pieces(reader, at, end)
+                data = service.outgoing.limited(_pieces(reader, at, end))
                 status = await self._link.put_data(meta, data, (at, end), size, ranged=ranged)
                 if status == 409:
                     return  # complete, or replaced by a newer instance
@@ -138,6 +146,21 @@ class Sender:
                     return
         finally:
             await reader.close()
+
+    async def _put_file(self, meta: dict[str, Json]) -> None:
+        """Whole, whatever the size: what lies outside may change between two ranges."""
+        service = self._service
+        try:
+            reader = await service.open_uri(meta["sourceDataUri"])
+        except (OutsideError, OSError) as error:
+            raise LinkDown(f"{meta['sourceDataUri']} cannot be read: {error}") from error
+        try:
+            size = reader.size
+            data = service.outgoing.limited(_pieces(reader, 0, size))
+            status = await self._link.put_data(meta, data, (0, size), size, ranged=False)
+        finally:
+            await reader.close()
+        self._require(status, (204, 409))
 
     def _own(self, meta: dict[str, Json]) -> dict[str, Json]:
         """The metadata as the CSS wants them: this node is destination and origin."""

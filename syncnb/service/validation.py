@@ -131,5 +131,4 @@ def _uris(meta: dict[str, Json], has_data: bool, is_css: bool) -> None:
     if source:
         _need(not is_css, "a cloud service takes no sourceDataUri")
         _need(not has_data, "sourceDataUri excludes data")
-        # Nothing here reads files that a caller names: no folder for them can be configured.
-        _need(False, "sourceDataUri is not supported by this service")
+        _need(is_file_uri(source), "sourceDataUri is not of the form file:///path")

@@ -32,6 +32,7 @@ def store_update(
     tx: Transaction, key: Key, meta: dict[str, Json], old: ObjectRecord | None
 ) -> ObjectRecord:
     """Store the metadata that arrived; what is half fetched of another instance goes."""
+    _drop_placed(tx, old, keep=meta["destinationDataUri"])
     kept = old.blob if old is not None and not old.sender and meta["metaOnly"] else None
     wanted = wants_data(meta, old)
     record = ObjectRecord(
@@ -62,8 +63,16 @@ def discard_parts(tx: Transaction, key: Key) -> None:
         tx.put_object(replace(record, partial=None, ranges=()))
 
 
-def store_data(tx: Transaction, key: Key, instance_id: int, stored: StoredData) -> ObjectRecord:
-    """All data of an instance are on the disk: the application may have it."""
+def store_data(
+    tx: Transaction, key: Key, instance_id: int, stored: StoredData, *, placed: bool = False
+) -> ObjectRecord:
+    """All data of an instance are on the disk: the application may have it.
+
+    Parameters
+    ----------
+    placed : bool
+        Whether they lie at the object's `destinationDataUri`, and not in the store.
+    """
     record = tx.object(key)
     if record is None or record.sender or record.instance_id != instance_id:
         raise Conflict(f"{key} has changed meanwhile")
@@ -72,7 +81,7 @@ def store_data(tx: Transaction, key: Key, instance_id: int, stored: StoredData) 
     record = replace(
         record,
         status=COMPLETELY_RECEIVED,
-        blob=tx.adopt(stored),
+        blob=None if placed else tx.adopt(stored),
         partial=None,
         ranges=(),
         meta=record.meta | {"objectSize": stored.size},
@@ -96,6 +105,7 @@ def mark_consumed(tx: Transaction, site: Site, key: Key) -> None:
     record = replace(record, consumers_left=left, status=CONSUMED if left == 0 else record.status)
     tx.put_object(record)
     if left == 0:
+        _drop_placed(tx, record)
         _tell_sender(tx, site, record, "consumedPending" if site.is_css else "consumed")
 
 
@@ -116,6 +126,7 @@ def mark_deleted(tx: Transaction, site: Site, key: Key) -> None:
 
 def receive_delete(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
     """The sender deleted an object: keep a tombstone until the application has seen it."""
+    _drop_placed(tx, tx.object(key))
     tx.put_object(
         ObjectRecord(
             key=key,
@@ -126,6 +137,15 @@ def receive_delete(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
             consumers_left=meta["consumers"],
         )
     )
+
+
+def _drop_placed(tx: Transaction, old: ObjectRecord | None, *, keep: str = "") -> None:
+    """Remove the data that a `destinationDataUri` had placed (rest-api.md, 10.4)."""
+    if old is None or old.sender or old.status == PARTIALLY_RECEIVED or old.blob is not None:
+        return
+    uri = old.meta["destinationDataUri"]
+    if uri and uri != keep:
+        tx.dropped.add(uri)
 
 
 def _complete(tx: Transaction, key: Key) -> ObjectRecord:

@@ -30,7 +30,7 @@ class Statements:
     topics : set of Topic
         What it changed, for those who wait.
     dropped : set of str
-        Files that no record names once it is committed.
+        Files that no record names once it is committed: of the service, or file URIs.
     changed : bool
         Whether anything was written.
     """
