@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncnb import __version__
+from syncnb import __version__, service_cli
 from syncnb.errors import (
     AccessDeniedError,
     ConnectionFailedError,
@@ -62,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2
     """
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    if not options.verbose and options.command not in ("css", "ess"):
-        logging.getLogger().setLevel(logging.WARNING)
-        logging.getLogger("urllib3").setLevel(logging.ERROR)  # our own errors say it
+    if options.run is not service_cli.run:  # a service has settings for its log
+        logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+        if options.verbose:
+            logging.getLogger().setLevel(logging.INFO)
+        else:
+            logging.getLogger("urllib3").setLevel(logging.ERROR)  # our own errors say it
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -81,40 +83,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 # -------------------------------------------------------------------- commands
-
-
-def _css(options: argparse.Namespace) -> int:
-    return _serve(role="css", listen=options.listen, data=options.data, auth=options.auth)
-
-
-def _ess(options: argparse.Namespace) -> int:
-    return _serve(
-        role="ess",
-        listen=options.listen,
-        data=options.data,
-        auth=options.auth,
-        css_url=options.css,
-        org_id=options.org,
-        node=options.node,
-        poll_interval=options.poll,
-    )
-
-
-def _serve(**settings: object) -> int:
-    try:
-        from syncnb.service.config import ServiceConfig
-        from syncnb.service.server import serve
-    except ImportError as error:
-        raise MissingDependencyError(
-            error.name or "it", "The embedded service", "service"
-        ) from None
-    config = ServiceConfig(**settings)  # type: ignore[arg-type]
-
-    def ready(urls: list[str]) -> None:
-        print(f"{config.role.upper()} listens on {urls[0]}", flush=True)
-
-    serve([config], on_ready=ready)
-    return 0
 
 
 def _fleet(options: argparse.Namespace) -> int:
@@ -238,13 +206,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(
-        name: str, run: Callable[[argparse.Namespace], int], about: str, example: str
+        name: str,
+        run: Callable[[argparse.Namespace], int],
+        about: str,
+        example: str,
+        more: str = "",
     ) -> argparse.ArgumentParser:
         one = commands.add_parser(
             name,
             help=about,
             description=f"{about[0].upper()}{about[1:]}.",
-            epilog=f"example:\n  {example}",
+            epilog=f"example:\n  {example}\n\n{more}".rstrip(),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.set_defaults(run=run)
@@ -256,23 +228,18 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print only the outcome, for a machine")
 
     one = command(
-        "css", _css, "run a Cloud Sync Service",
+        "css", service_cli.run, "run a Cloud Sync Service",
         "syncnb css --listen 127.0.0.1:9080 --data /var/lib/css --auth auth.json",
+        service_cli.EPILOG,
     )  # fmt: skip
-    _serving(one, "127.0.0.1:8080")
+    service_cli.add_options(one, "css")
     one = command(
-        "ess", _ess, "run an Edge Sync Service",
+        "ess", service_cli.run, "run an Edge Sync Service",
         "syncnb ess --listen 127.0.0.1:9081 --data /var/lib/ess --auth auth.json "
         "--css http://127.0.0.1:9080 --org myorg --node edge/node1",
+        service_cli.EPILOG,
     )  # fmt: skip
-    _serving(one, "127.0.0.1:8081")
-    one.add_argument("--css", required=True, metavar="URL", help="its Cloud Sync Service")
-    one.add_argument("--org", required=True, help="its organisation")
-    one.add_argument("--node", required=True, metavar="TYPE/ID", help="what it is called")
-    one.add_argument(
-        "--poll", type=float, default=10.0, metavar="S",
-        help="longest pause between two polls of a CSS that cannot make it wait (default 10)",
-    )  # fmt: skip
+    service_cli.add_options(one, "ess")
 
     one = command("fleet", _fleet, "run a CSS and nodes until Ctrl-C", "syncnb fleet --nodes 5")
     one.add_argument("--nodes", type=int, default=3, metavar="N", help="how many (default 3)")
@@ -320,20 +287,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait for some")
     _connecting(one)
     return parser
-
-
-def _serving(parser: argparse.ArgumentParser, listen: str) -> None:
-    parser.add_argument(
-        "--listen", default=listen, metavar="HOST:PORT",
-        help=f"where (default {listen}; port 0 takes a free one)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="its records and data"
-    )
-    parser.add_argument(
-        "--auth", type=Path, required=True, metavar="FILE",
-        help='credentials: {"credentials": {KEY: {"secret", "orgID", "username", "type"}}}',
-    )  # fmt: skip
 
 
 def _connecting(parser: argparse.ArgumentParser) -> None:

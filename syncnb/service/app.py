@@ -1,18 +1,17 @@
-"""The ASGI application: one for a CSS, one for an ESS, and one that holds several of them."""
+"""The ASGI application of a CSS or an ESS."""
 
 from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from syncnb.service.core import Service
-from syncnb.service.exchange import empty, text
+from syncnb.service.exchange import text
 from syncnb.service.rest import RestApi
 from syncnb.service.spi import Spi
 
@@ -53,25 +52,6 @@ class ServiceApp:
         if path.startswith("/spi/v1/") and self._spi is not None:
             return await self._spi(request, path.removeprefix("/spi/v1/"))
         return text(404, "404 page not found")
-
-
-class ManyApps:
-    """Several services behind one server, told apart by the port of the connection.
-
-    Parameters
-    ----------
-    apps : mapping
-        Port -> application.
-    """
-
-    def __init__(self, apps: Mapping[int, ASGIApp]) -> None:
-        self._apps = apps
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand a request to the service that its connection belongs to."""
-        if scope["type"] == "http":
-            app = self._apps.get(scope["server"][1])
-            await (app(scope, receive, send) if app else empty(503)(scope, receive, send))
 
 
 _WITH_SLASH = (

@@ -1,17 +1,34 @@
-"""What one embedded service needs to know before it starts."""
+"""All that one embedded service needs to know before it starts.
+
+A setting is one field of `ServiceConfig`: its annotation says what files, environment, options,
+``--print-config`` and docs/configuration.md have to know of it, so that a new one is one line here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from syncnb.errors import SettingsError
 from syncnb.metadata import check_name
+from syncnb.service.addresses import Address
+from syncnb.service.fields import About, Setting, settings_of
 
 MIB = 1 << 20
 SMALL = MIB  # bytes; objects up to here do not queue behind larger ones on the link
 MAX_WAIT = 60.0  # seconds; the longest `Prefer: wait` that is honoured (design, decision 4)
+
+Role = Literal["css", "ess"]
+
+_Basic = partial(About, group="Basics")
+_Listen = partial(About, group="Listening")
+_Link = partial(About, group="Link to the CSS", role="ess")
+_Data = partial(About, group="Data and timers")
+_Limit = partial(About, group="Limits", least=0)
+_Log = partial(About, group="Logs and the process")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,91 +39,203 @@ class ServiceConfig:
     ----------
     role : {"css", "ess"}
         Which of the two.
-    data : Path
-        Folder of its records and data; made if it is not there.
-    auth : Path
-        Credentials in the preset form (rest-api.md, 2.3).
-    listen : str, default "127.0.0.1:8080"
-        ``host:port``; port 0 takes a free one.
-    css_url, org_id, node : str
-        ESS only: URL of its CSS, its organisation, and ``type/id`` of the node.
-    poll_interval : float, default 10
-        ESS only: longest pause, in seconds, between two polls of a CSS that cannot make it wait.
-    resend_interval : float, default 10
-        Seconds between two looks at what was not acknowledged.
-    maintenance_interval : float, default 30
-        Seconds between two looks at expirations and activation times.
-    chunk_size : int, default 5 MiB
-        Bytes of one ranged transfer over the link.
-    transfers : int, default 4
-        Transfers of a node that run at the same time.
-    max_metadata_size : int, default 16 MiB
-        Largest JSON body, in bytes; inline data count.
-    download_bandwidth, upload_bandwidth : int, default 0
-        Bytes a second that the data of objects may take in all, towards this service and away from
-        it; 0 for no limit. On an ESS these are its transfers with its CSS, on a CSS those with all
-        its nodes.
-    data_uri_folders : tuple of Path, optional
-        ESS only: folders in which `sourceDataUri` and `destinationDataUri` may lie; by default the
-        folder ``files`` in `data`.
+    **settings
+        Each field below says what it is; docs/configuration.md lists them.
 
     Raises
     ------
     SettingsError
-        A value is missing or malformed.
+        A value is missing or malformed; it names the field.
 
     Examples
     --------
     >>> config = ServiceConfig(role="css", data=Path("data"), auth=Path("auth.json"))
-    >>> config.address
-    ('127.0.0.1', 8080)
+    >>> config.addresses[0].url()
+    'http://127.0.0.1:8080'
     """
 
-    role: Literal["css", "ess"]
-    data: Path
-    auth: Path
-    listen: str = "127.0.0.1:8080"
-    css_url: str = ""
-    org_id: str = ""
-    node: str = ""
-    poll_interval: float = 10.0
-    resend_interval: float = 10.0
-    maintenance_interval: float = 30.0
-    chunk_size: int = 5 * MIB
-    transfers: int = 4
-    max_metadata_size: int = 16 * MIB
-    download_bandwidth: int = 0
-    upload_bandwidth: int = 0
-    data_uri_folders: tuple[Path, ...] = ()
-    address: tuple[str, int] = field(init=False)
-    node_type: str = field(init=False, default="")
-    node_id: str = field(init=False, default="")
+    role: Role
+
+    # fmt: off
+    data: Annotated[Path, _Basic("folder of its records and data; made if it is not there",
+        metavar="DIR")]
+    auth: Annotated[Path, _Basic("file with the credentials of those who may log in",
+        metavar="FILE")]
+
+    listen: Annotated[str | tuple[str, ...], _Listen(
+        "where it listens: host:port, https://host:port, unix:/path or unix+tls:/path; port 0 "
+        "takes a free one, a relative path lies in the data folder", metavar="ADDRESS",
+        default="127.0.0.1:8080 (CSS), 127.0.0.1:8081 (ESS)")] = ()
+    socket_mode: Annotated[str, _Listen("permissions of the files of unix sockets, octal",
+        metavar="MODE")] = "0660"
+    tls_cert: Annotated[Path | None, _Listen("certificate in PEM, the chain behind it",
+        metavar="FILE", default="one that the service makes, in certs/ of the data folder",
+        )] = None
+    tls_key: Annotated[Path | None, _Listen("private key of tls_cert in PEM",
+        metavar="FILE")] = None
+    tls_names: Annotated[tuple[str, ...], _Listen(
+        "more host names and IP addresses for the certificate that the service makes",
+        metavar="NAME")] = ()
+    client_ca: Annotated[Path | None, _Listen("certificates of the CAs of those who may connect by "
+        "TLS: each must then show a certificate", metavar="FILE")] = None
+
+    css_url: Annotated[str, _Link("URL of its CSS", needed=True, option="--css",
+        metavar="URL")] = ""
+    org_id: Annotated[str, _Link("its organisation", needed=True, option="--org",
+        metavar="ORG")] = ""
+    node: Annotated[str, _Link("what the node is called", needed=True, metavar="TYPE/ID")] = ""
+    css_ca: Annotated[Path | None, _Link("certificates of the CA of the CSS", metavar="FILE",
+        default="those of the operating system")] = None
+    css_client_cert: Annotated[Path | None, _Link("certificate that the node shows to the CSS",
+        metavar="FILE")] = None
+    css_client_key: Annotated[Path | None, _Link("private key of css_client_cert",
+        metavar="FILE")] = None
+    poll_interval: Annotated[float, _Link("longest pause between two polls of a CSS that cannot "
+        "make it wait", unit="s", option="--poll", least=0.01, most=86400)] = 10.0
+    ping_interval: Annotated[float, _Link("time between two signs of life",
+        unit="s", least=1, most=30 * 86400)] = 3600.0
+    connect_timeout: Annotated[float, _Link("longest time that connecting may take",
+        unit="s", least=0.1, most=3600)] = 10.0
+    call_timeout: Annotated[float, _Link("longest time that a call without data may take",
+        unit="s", least=1, most=3600)] = 120.0
+    stall_timeout: Annotated[float, _Link("longest time that a transfer of data may stand still",
+        unit="s", least=1, most=3600)] = 60.0
+    transfers: Annotated[int, _Link("transfers that run at the same time",
+        least=1, most=1000)] = 4
+    small_transfers: Annotated[int, _Link("transfers up to 1 MiB that run besides, so that they do "
+        "not queue behind large ones", least=1, most=1000)] = 8
+
+    chunk_size: Annotated[int, _Data("size of one ranged transfer over the link",
+        unit="bytes", least=1024, most=1 << 30)] = 5 * MIB
+    small_data: Annotated[int, _Data("data up to this size lie in the database, larger ones in "
+        "files", unit="bytes", least=0, most=16 * MIB)] = 64 << 10
+    download_bandwidth: Annotated[int, _Data("bytes a second that data of objects may take in all "
+        "towards this service: on an ESS from its CSS, on a CSS from its nodes; 0: no limit",
+        unit="bytes/s", least=0)] = 0
+    upload_bandwidth: Annotated[int, _Data("the same away from this service; 0: no limit",
+        unit="bytes/s", least=0)] = 0
+    data_uri_folders: Annotated[tuple[Path, ...], _Data("folders in which sourceDataUri and "
+        "destinationDataUri may lie", role="ess", metavar="DIR",
+        default="files/ in the data folder")] = ()
+    resend_interval: Annotated[float, _Data("time between two looks at what was not acknowledged; "
+        "a notice is taken up after six", unit="s", least=0.01, most=86400)] = 10.0
+    maintenance_interval: Annotated[float, _Data("time between two looks at expirations and "
+        "activation times", unit="s", least=0.01, most=86400)] = 30.0
+
+    max_request_line: Annotated[int, _Limit("largest request target (beyond: 414)",
+        unit="bytes", least=1024)] = 16 << 10
+    max_header_size: Annotated[int, _Limit("largest request header (beyond: 431)",
+        unit="bytes", least=1024)] = 64 << 10
+    header_timeout: Annotated[float, _Limit("longest time until a request header is complete, the "
+        "TLS handshake before it included (beyond: 408)", unit="s", least=0.1)] = 60.0
+    body_timeout: Annotated[float, _Limit("longest time that a request body, or a caller that "
+        "reads an answer, may stand still (beyond: 408)", unit="s", least=0.1)] = 60.0
+    keep_alive: Annotated[float, _Limit("longest time that a connection is kept without a request",
+        unit="s", least=1)] = 75.0
+    max_metadata_size: Annotated[int, _Limit("largest JSON body, data in it included (beyond: 413)",
+        unit="bytes", least=1024)] = 16 * MIB
+    max_inline_size: Annotated[int, _Limit("largest data inside of a JSON body (beyond: 413)",
+        unit="bytes")] = 12 * MIB
+    max_object_size: Annotated[int, _Limit("largest data of an object (beyond: 413); 0: no limit",
+        unit="bytes")] = 0
+    max_connections: Annotated[int, _Limit("connections of the service at the same time (beyond: "
+        "503)", least=1)] = 10_000
+    max_connections_per_address: Annotated[int, _Limit("connections of one client address at the "
+        "same time (beyond: 429); 0: no limit")] = 0
+    rate_limit: Annotated[float, _Limit("requests a second of one identity (beyond: 429); what "
+        "nodes report is never limited; 0: no limit")] = 0.0
+    rate_burst: Annotated[int, _Limit("requests that an identity may make at once",
+        default="two seconds' worth of rate_limit")] = 0
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"],
+        _Log("least important messages that are logged")] = "info"
+    log_format: Annotated[Literal["text", "json"], _Log("form of the log: lines for people, or a "
+        "JSON object a line")] = "text"
+    access_log: Annotated[bool, _Log("whether each request is logged")] = False
+    stop_grace: Annotated[float, _Log("longest time that requests under way have when the service "
+        "is told to stop", unit="s", least=0, most=86400)] = 20.0
+    threads: Annotated[int, _Log("threads for SQL and files", least=1, most=1000)] = 8
+
+    # fmt: on
+    addresses: tuple[Address, ...] = field(init=False, repr=False)
+    node_type: str = field(init=False, default="", repr=False)
+    node_id: str = field(init=False, default="", repr=False)
 
     def __post_init__(self) -> None:
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
+        for setting in settings_of(ServiceConfig).values():
+            setting.check(getattr(self, setting.name))
+        self._set("listen", self._listen())
+        self._set("addresses", tuple(Address.parse(text) for text in self.listen))
+        if not self.socket_mode.isdigit() or not 0 <= int(self.socket_mode, 8) <= 0o777:
             raise SettingsError(
-                "listen",
-                f"{self.listen!r} is not host:port",
-                "write it as 127.0.0.1:9080",
+                "socket_mode", f"{self.socket_mode!r} is no file mode", "write it as 0660"
             )
-        object.__setattr__(self, "address", (host.strip("[]"), int(port)))
-        if self.poll_interval <= 0:
-            raise SettingsError("poll", f"{self.poll_interval:g} s", "give a positive number")
+        self._check_pair("tls_cert", "tls_key")
         if self.role == "ess":
             self._check_node()
+
+    @classmethod
+    def from_values(cls, role: Role, values: Mapping[str, object]) -> Self:
+        """A configuration of values that a JSON or TOML document can hold.
+
+        Raises
+        ------
+        SettingsError
+            A value is of the wrong type, or there is no such setting.
+
+        Examples
+        --------
+        >>> ServiceConfig.from_values("css", {"data": "d", "auth": "a", "header_timeout": "1 min"})
+        ServiceConfig(role='css', data=PosixPath('d'), ... header_timeout=60.0, ...)
+        """
+        known = settings_for(role)
+        for name, setting in known.items():
+            if setting.required and name not in values:
+                raise SettingsError(name, "it has no value", f"give the {setting.described.about}")
+        for name in values:
+            if name not in known:
+                raise SettingsError(name, f"an {role} has no such setting", "leave it out")
+        return cls(role=role, **{name: known[name].read(value) for name, value in values.items()})
+
+    def _listen(self) -> tuple[str, ...]:
+        given = (self.listen,) if isinstance(self.listen, str) else tuple(self.listen)
+        return given or (f"127.0.0.1:{8080 if self.role == 'css' else 8081}",)
+
+    def _check_pair(self, cert: str, key: str) -> None:
+        if (getattr(self, cert) is None) != (getattr(self, key) is None):
+            one, other = (cert, key) if getattr(self, cert) is not None else (key, cert)
+            raise SettingsError(
+                other, f"{one} is given without it", "give both or neither of the two files"
+            )
 
     def _check_node(self) -> None:
         if not self.css_url.startswith(("http://", "https://")):
             raise SettingsError(
-                "css", f"{self.css_url!r} is no URL", "write it as http://host:9080"
+                "css_url", f"{self.css_url!r} is no URL", "write it as http://host:9080"
             )
-        object.__setattr__(self, "css_url", self.css_url.rstrip("/"))
+        self._set("css_url", self.css_url.rstrip("/"))
+        if "@" in self.css_url:
+            raise SettingsError(
+                "css_url", "it holds credentials", "put them into the file of auth, cssCredentials"
+            )
+        self._check_pair("css_client_cert", "css_client_key")
         node_type, _, node_id = self.node.partition("/")
         if not node_type or not node_id or "/" in node_id:
             raise SettingsError("node", f"{self.node!r} is not type/id", "write it as edge/node1")
         check_name("org", self.org_id)
         check_name("node type", node_type)
         check_name("node id", node_id)
-        object.__setattr__(self, "node_type", node_type)
-        object.__setattr__(self, "node_id", node_id)
+        self._set("node_type", node_type)
+        self._set("node_id", node_id)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def settings_for(role: Role) -> Mapping[str, Setting]:
+    """The settings of a role, in their order."""
+    return {
+        name: setting
+        for name, setting in settings_of(ServiceConfig).items()
+        if setting.described.role in ("", role)
+    }

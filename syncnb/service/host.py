@@ -7,13 +7,13 @@ JSON with the URLs once all of them listen.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
 
 from syncnb.errors import SettingsError
 from syncnb.lifeline import when_parent_ends
 from syncnb.service.config import ServiceConfig
+from syncnb.service.logs import set_up
 from syncnb.service.server import serve
 from syncnb.tenancy import Tenancy
 
@@ -21,11 +21,11 @@ from syncnb.tenancy import Tenancy
 def main() -> int:
     """Serve until the parent ends or says so."""
     path = Path(sys.argv[1])
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    set_up("text", "info")
     plan = json.loads(path.read_text("utf-8"))
     with Tenancy(Path(plan["folder"])):
         configs = [
-            ServiceConfig(**(one | {"data": Path(one["data"]), "auth": Path(one["auth"])}))
+            ServiceConfig.from_values(one["role"], {k: v for k, v in one.items() if k != "role"})
             for one in plan["services"]
         ]
         try:

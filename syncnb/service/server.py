@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import signal
-import socket
-from collections.abc import Callable, Sequence
+import ssl
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import uvicorn
-
-from syncnb.errors import SettingsError
-from syncnb.service.app import ManyApps, ServiceApp
+from syncnb.service.access import AccessLog
+from syncnb.service.admission import Admission, open_files_limit
+from syncnb.service.app import ServiceApp
 from syncnb.service.config import ServiceConfig
 from syncnb.service.core import Service
 from syncnb.service.edge import Edge
+from syncnb.service.http_server import HttpServer, Site
 from syncnb.service.lifecycle import links, times
+from syncnb.service.listeners import Listener, listen
 from syncnb.service.store import Transaction
+from syncnb.service.tls import ServerTls, client_context
 from syncnb.service.transport import HttpTransport
 
 T = TypeVar("T")
 log = logging.getLogger("syncnb.service")
-
-_THREADS = 8  # for SQL and files of all services of the process
-_KEEP_ALIVE = 75  # seconds; longer than the longest wait, so that a node keeps its connection
-_GRACE = 5  # seconds that requests under way have when the process stops
 
 
 def serve(
@@ -38,21 +35,21 @@ def serve(
     on_ready: Callable[[list[str]], None] | None = None,
     on_stoppable: Callable[[Callable[[], object]], None] | None = None,
 ) -> None:
-    """Run services until SIGTERM or SIGINT.
+    """Run services until SIGTERM or SIGINT; a second one breaks off what is under way.
 
     Parameters
     ----------
     configs : sequence of ServiceConfig
         One for each; they share the process but neither records nor ports.
     on_ready : callable, optional
-        Called with the URL of each once all of them accept connections.
+        Called with the URLs of all listeners, in order, once all of them accept connections.
     on_stoppable : callable, optional
         Called with a function that stops them, which may be called from any thread.
 
     Raises
     ------
     SettingsError
-        A port or a folder is in use, or the credentials cannot be read.
+        A port or a folder is in use, or credentials or certificates cannot be read.
 
     Examples
     --------
@@ -68,96 +65,154 @@ async def _serve(
     on_ready: Callable[[list[str]], None] | None,
     on_stoppable: Callable[[Callable[[], object]], None] | None,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stopping = _Stopping()
     if on_stoppable is not None:
-        on_stoppable(lambda: loop.call_soon_threadsafe(stop.set))
-    sockets: list[socket.socket] = []
-    services: list[Service] = []
-    with ThreadPoolExecutor(_THREADS, "syncnb") as executor:
+        loop = asyncio.get_running_loop()
+        on_stoppable(lambda: loop.call_soon_threadsafe(stopping.ask))
+    units: list[_Unit] = []
+    files = open_files_limit()
+
+    def reload() -> None:
+        for unit in units:
+            if unit.tls is not None:
+                unit.tls.reload()
+
+    with (
+        ThreadPoolExecutor(max(c.threads for c in configs), "syncnb") as executor,
+        ExitStack() as last,
+        stopping.signals(reload),
+    ):
         try:
             for config in configs:
-                sockets.append(_bind(config))
-                services.append(Service(config, executor))
-            for service in services:
-                await service.open_for_business()
-            await _run(services, sockets, stop, on_ready)
+                listeners = listen(config)
+                for one in listeners:
+                    last.callback(one.close)
+                units.append(_Unit(Service(config, executor), listeners))
+            for unit in units:
+                unit.read_certificates()
+                await unit.service.open_for_business()
+            await _run(units, HttpServer([u.site(files) for u in units]), stopping, on_ready)
         finally:
-            for one in sockets:
-                one.close()
-            for service in services:
-                await service.finish()
+            for unit in units:
+                await unit.service.finish()
             executor.shutdown()  # what is being written is written to the end
-            for service in services:
-                service.close()
+            for unit in units:
+                unit.service.close()
+
+
+class _Unit:
+    """One service with all that belongs to it.
+
+    Parameters
+    ----------
+    service : Service
+        The service.
+    listeners : list of Listener
+        Where it listens.
+    """
+
+    def __init__(self, service: Service, listeners: list[Listener]) -> None:
+        self.service, self.listeners = service, listeners
+        self.tls: ServerTls | None = None
+        self._link_tls: ssl.SSLContext | None = None
+
+    def read_certificates(self) -> None:
+        """Make what it shows, and whom it trusts."""
+        config = self.service.config
+        if any(address.tls for address in config.addresses):
+            self.tls = ServerTls(config)
+        if not self.service.is_css:
+            self._link_tls = client_context(config)
+
+    def site(self, files: int) -> Site:
+        """What the server has to know of it; the process may open so many files."""
+        service, config = self.service, self.service.config
+        app = AccessLog(ServiceApp(service), config.role, enabled=config.access_log)
+        context = self.tls.context if self.tls is not None else None
+        return Site(app, config, Admission(config, files), self.listeners, context)
+
+    def background(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """What goes on besides requests."""
+        yield _tick(self.service)
+        if self.tls is not None:
+            yield self.tls.watch()
+        if not self.service.is_css:
+            config = self.service.config
+            transport = HttpTransport(
+                config.css_url, self._link_tls, connect_timeout=config.connect_timeout
+            )
+            yield Edge(self.service, transport).run()
 
 
 async def _run(
-    services: list[Service],
-    sockets: list[socket.socket],
-    stop: asyncio.Event,
+    units: list[_Unit],
+    server: HttpServer,
+    stopping: _Stopping,
     on_ready: Callable[[list[str]], None] | None,
 ) -> None:
-    ports = [one.getsockname()[1] for one in sockets]
-    apps = {port: ServiceApp(s) for port, s in zip(ports, services, strict=True)}
-    server = _Server(
-        uvicorn.Config(
-            ManyApps(apps),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            proxy_headers=False,
-            ws="none",
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=_GRACE,
-            backlog=1024,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=sockets))
-    background = [asyncio.create_task(_tick(service)) for service in services]
-    background += [
-        asyncio.create_task(Edge(s, HttpTransport(s.config.css_url)).run())
-        for s in services
-        if not s.is_css
-    ]
-    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(server.serve())
+    background = [asyncio.create_task(work) for unit in units for work in unit.background()]
+    stop = asyncio.create_task(stopping.asked.wait())
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
-    urls = [
-        f"http://{_host(service.config.address[0])}:{port}"
-        for service, port in zip(services, ports, strict=True)
-    ]
-    for service, url in zip(services, urls, strict=True):
-        log.info("%s listens on %s", service.config.role.upper(), url)
+    for unit in units:
+        for listener in unit.listeners:
+            log.info("%s listens on %s", unit.service.config.role.upper(), listener.url)
     if on_ready is not None and not serving.done():
-        on_ready(urls)
+        on_ready([listener.url for unit in units for listener in unit.listeners])
     try:
         # Whatever ends first, a wanted stop or a failure, ends them all.
         done, _ = await asyncio.wait(
-            (stopping, serving, *background), return_when=asyncio.FIRST_COMPLETED
+            (stop, serving, *background), return_when=asyncio.FIRST_COMPLETED
         )
     finally:
-        for service in services:
-            service.signals.stop()
+        server.stop()
+        for unit in units:
+            unit.service.signals.stop()
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        stopping.cancel()
-        server.should_exit = True
+        stop.cancel()
+        stopping.when_asked_again(server.end)
         await serving
     for task in background:
         if task in done:
             task.result()
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: `serve` has its own for the whole process."""
+class _Stopping:
+    """Whether somebody wants the process to end, and how urgently."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
-        return nullcontext()
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._urgent: Callable[[], None] | None = None
+        self._times = 0
+
+    def ask(self) -> None:
+        """Stop; asked again, at once."""
+        self._times += 1
+        self.asked.set()
+        if self._times > 1 and self._urgent is not None:
+            self._urgent()
+
+    def when_asked_again(self, action: Callable[[], None]) -> None:
+        """What ends at once; done now if the second call was faster."""
+        self._urgent = action
+        if self._times > 1:
+            action()
+
+    @contextmanager
+    def signals(self, reload: Callable[[], None]) -> Iterator[None]:
+        """Listen to signals while the block lasts."""
+        loop = asyncio.get_running_loop()
+        actions = {signal.SIGTERM: self.ask, signal.SIGINT: self.ask, signal.SIGHUP: reload}
+        for number, action in actions.items():
+            loop.add_signal_handler(number, action)
+        try:
+            yield
+        finally:
+            for number in actions:
+                loop.remove_signal_handler(number)
 
 
 async def _tick(service: Service) -> None:
@@ -181,34 +236,6 @@ async def _guarded(service: Service, function: Callable[[Transaction], T]) -> T 
     except Exception:  # a full disk must not end the timers; the next tick tries again
         log.exception("a timer of the %s failed", service.config.role.upper())
         return None
-
-
-def _bind(config: ServiceConfig) -> socket.socket:
-    host, port = config.address
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    one = socket.socket(family, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        one.bind((host, port))
-        one.listen(1024)  # a port that somebody else listens on is refused here, not later
-    except OSError as error:
-        one.close()
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(
-                "listen",
-                f"port {port} of {host} is in use",
-                "stop what uses it, or take another",
-            ) from error
-        raise SettingsError(
-            "listen",
-            f"{config.listen} cannot be used ({error.strerror})",
-            "take another address",
-        ) from error
-    return one
-
-
-def _host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

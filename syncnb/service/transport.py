@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
@@ -10,8 +11,6 @@ import aiohttp
 from yarl import URL
 
 from syncnb.service.config import MIB
-
-_CONNECT = 10.0  # seconds
 
 
 class LinkDown(Exception):
@@ -70,12 +69,18 @@ class HttpTransport:
     ----------
     base : str
         URL of the CSS.
+    tls : ssl.SSLContext, optional
+        Whom to trust and what to show, for ``https``.
+    connect_timeout : float, default 10
+        Seconds that connecting may take.
     """
 
-    def __init__(self, base: str) -> None:
-        self._base = base
+    def __init__(
+        self, base: str, tls: ssl.SSLContext | None = None, *, connect_timeout: float = 10.0
+    ) -> None:
+        self._base, self._connect_timeout = base, connect_timeout
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=tls or True),
             auto_decompress=False,
             read_bufsize=MIB,
         )
@@ -96,7 +101,9 @@ class HttpTransport:
         silence: float | None,
     ) -> AsyncIterator[Answer]:
         """Send a request."""
-        timeout = aiohttp.ClientTimeout(total=total, sock_connect=_CONNECT, sock_read=silence)
+        timeout = aiohttp.ClientTimeout(
+            total=total, sock_connect=self._connect_timeout, sock_read=silence
+        )
         try:
             async with self._session.request(
                 method,
