@@ -24,6 +24,7 @@ from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.data_uris import DataFolders
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
+from syncnb.service.rates import Rates
 from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
@@ -34,7 +35,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger("syncnb.service")
 
-_SMALL = 64 << 10  # bytes; data up to here lie in the database
 _RESEND_TIMES = (
     6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
 )
@@ -72,6 +72,7 @@ class Service:
         self.client_requests = 0
         self.upload_owner = str(uuid.uuid4())
         self.signals = Signals()
+        self.rates = Rates(config.rate_limit, config.rate_burst)
         self._executor = executor
         self._lock = _lock_folder(config)
         self.blobs: Blobs = LocalBlobs(config.data / "blobs", executor)
@@ -143,7 +144,7 @@ class Service:
         small = bytearray()
         async for chunk in chunks:
             small += chunk
-            if len(small) > _SMALL:
+            if len(small) > self.config.small_data:
                 return await self.blobs.save(_chained(bytes(small), chunks))
         content = bytes(small)
         return StoredData(hashlib.sha256(content).hexdigest(), len(content), content=content)

@@ -20,7 +20,6 @@ from syncnb.service.transport import Answer, LinkDown
 
 log = logging.getLogger("syncnb.service")
 
-_SMALL_AT_ONCE = 8
 _LONGEST_PAUSE = 5.0  # seconds between two tries
 _PATH_ERROR = 4  # a code of feedback (sync-http.md, 5.2)
 _TRANSIENT = (408, 429, 502, 503, 504, 307)  # sync-http.md, 10.1
@@ -48,7 +47,7 @@ class Downloads:
     def __init__(self, service: Service, link: CssLink) -> None:
         self._service, self._link = service, link
         self._running: dict[tuple[Key, int], asyncio.Task[None]] = {}
-        self._small = asyncio.Semaphore(_SMALL_AT_ONCE)
+        self._small = asyncio.Semaphore(service.config.small_transfers)
         self._large = asyncio.Semaphore(service.config.transfers)
         self._group: asyncio.TaskGroup | None = None
 

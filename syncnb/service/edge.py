@@ -21,7 +21,6 @@ from syncnb.service.wire import Malformed, decode_meta
 log = logging.getLogger("syncnb.service")
 
 _WAIT = MAX_WAIT - 10.0  # seconds that a CSS is asked to keep a poll
-_PING_INTERVAL = 3600.0  # seconds (sync-http.md, 3)
 _LONGEST_PAUSE = 5.0  # seconds between two tries to reach a CSS that is away
 _AT_ONCE = 8  # items that are worked on at the same time
 _REGISTERED = "registered"
@@ -60,7 +59,7 @@ class Edge:
                     try:
                         if self._register:
                             await self._registered()
-                        elif loop.time() - pinged > _PING_INTERVAL:
+                        elif loop.time() - pinged > self._config.ping_interval:
                             pinged = loop.time()
                             self._register = await self._link.register("ping") == 404
                         productive, waited = await self._polled()

@@ -6,9 +6,10 @@ import asyncio
 import errno
 import hashlib
 import logging
+import math
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,6 +28,7 @@ from syncnb.service.lifecycle import (
     Refused,
     Rejected,
 )
+from syncnb.service.security import Identity
 from syncnb.service.store import Content, StoreError, Topic
 from syncnb.service.wire import Malformed, byte_range, dumps
 
@@ -109,6 +111,46 @@ async def read_body(request: Request, limit: int) -> bytes:
             too_large = f"the body is larger than {limit} bytes: upload the data on their own"
             raise Answer(text(413, too_large))
     return bytes(body)
+
+
+async def data_of(service: Service, request: Request) -> AsyncIterator[bytes]:
+    """The body of an upload, no larger than the data of an object may be (413)."""
+    require_size(service, announced_size(request))
+    arrived = 0
+    async for chunk in request.stream():
+        arrived += len(chunk)
+        require_size(service, arrived)
+        yield chunk
+
+
+def require_size(service: Service, size: int) -> None:
+    """Refuse data that are larger than those of an object may be (413)."""
+    if 0 < service.config.max_object_size < size:
+        limit = f"the data of an object may have {service.config.max_object_size} bytes here"
+        raise Answer(text(413, limit))
+
+
+def require_inline(service: Service, size: int) -> None:
+    """Refuse data inside of a JSON body that should be uploaded on their own (413)."""
+    require_size(service, size)
+    limit = service.config.max_inline_size
+    if size > limit:
+        raise Answer(
+            text(413, f"more than {limit} bytes are inside of it: upload them on their own")
+        )
+
+
+def admitted(
+    service: Service, request: Request, identity: Identity, *, limited: bool = True
+) -> Identity:
+    """Note for the log who calls, and count the call against what the identity may make (429)."""
+    request.state.identity = f"{identity.user}@{identity.org}"
+    wait = service.rates.take((identity.kind, identity.org, identity.user)) if limited else 0.0
+    if wait:
+        too_fast = text(429, f"{service.config.rate_limit:g} requests a second are the limit here")
+        too_fast.headers["Retry-After"] = str(math.ceil(wait))
+        raise Answer(too_fast)
+    return identity
 
 
 def announced_size(request: Request) -> int:

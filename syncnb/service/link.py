@@ -13,8 +13,6 @@ from syncnb.service.security import Login
 from syncnb.service.transport import Answer, LinkDown, Transport
 from syncnb.service.wire import Malformed, dumps, loads
 
-_SHORT = 120.0  # seconds for a whole call (sync-http.md, 10.5)
-_SILENCE = 60.0  # seconds that a transfer may stand still
 _LARGEST_POLL = 256 * MIB  # bytes; a poll has no paging, but it has an end
 
 
@@ -35,6 +33,7 @@ class CssLink:
         self._org = config.org_id
         self._node = f"{config.node_type}/{config.node_id}"
         self._transport = transport
+        self._whole, self._stall = config.call_timeout, config.stall_timeout
         basic = b64encode(f"{login.key}:{login.secret}".encode()).decode()
         self._identity = {
             "Authorization": f"Basic {basic}",
@@ -97,7 +96,7 @@ class CssLink:
     ) -> AbstractAsyncContextManager[Answer]:
         """The data of an instance, or the bytes from the first to the last of `span`."""
         headers = {} if span is None else {"Range": f"bytes={span[0]}-{span[1]}"}
-        return self._open("GET", self._path(meta, "data"), headers, silence=_SILENCE)
+        return self._open("GET", self._path(meta, "data"), headers, silence=self._stall)
 
     async def put_data(
         self,
@@ -113,7 +112,7 @@ class CssLink:
         if ranged:
             headers["Content-Range"] = f"bytes {span[0]}-{span[1] - 1}/{total}"
         path = self._path(meta, "data")
-        async with self._open("PUT", path, headers, data, silence=_SILENCE) as answer:
+        async with self._open("PUT", path, headers, data, silence=self._stall) as answer:
             return answer.status
 
     def _path(self, meta: Mapping[str, Json], action: str) -> str:
@@ -122,7 +121,7 @@ class CssLink:
         return f"/spi/v1/objects/{name}/{meta['instanceID']}/{meta['dataID']}/{action}"
 
     async def _send(self, method: str, path: str, body: bytes) -> tuple[int, Mapping[str, str]]:
-        async with self._open(method, path, {}, body, total=_SHORT) as answer:
+        async with self._open(method, path, {}, body, total=self._whole) as answer:
             return answer.status, answer.headers
 
     def _open(

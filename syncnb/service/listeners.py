@@ -105,6 +105,8 @@ def _listen_unix(address: Address, config: ServiceConfig) -> Listener:
         )
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        if path.is_relative_to(config.data.absolute()):
+            config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         _require_unused(path)
         one.bind(str(unnamed))

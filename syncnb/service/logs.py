@@ -33,8 +33,8 @@ def set_up(form: Literal["text", "json"], level: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     if level != "debug":  # what these say at "info" and below is about themselves
-        for name in ("uvicorn", "asyncio", "aiohttp"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger("asyncio").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of every malformed request
 
 
 def with_fields(**fields: Json) -> dict[str, dict[str, Json]]:

@@ -16,13 +16,16 @@ from syncnb.service.data_uris import OutsideError
 from syncnb.service.exchange import (
     Answer,
     Denied,
+    admitted,
     announced_size,
     answer_data,
     answer_uri,
+    data_of,
     empty,
     guarded,
     json,
     read_body,
+    require_inline,
     text,
     when_new,
 )
@@ -89,7 +92,7 @@ class RestApi:
         identity = self._service.authenticator.identify(request.headers.get("authorization"))
         if identity is None or identity.kind == "edgenode":
             raise Denied
-        return identity
+        return admitted(self._service, request, identity)
 
     # ------------------------------------------------------------ health, nodes
 
@@ -259,6 +262,7 @@ class RestApi:
         data = _inline(member(body, "data"))
         if not may_write(identity, key.org, is_css=is_css):
             raise Denied
+        require_inline(service, len(data or b""))
         validate(
             meta,
             object_type=key.object_type,
@@ -379,7 +383,7 @@ class RestApi:
                 good = await service.verified(whole, record.meta)
                 await service.store.write(lambda tx: sending.put_data(tx, service.site, key, good))
             return empty(204, {"Mms-Upload-Owner": service.upload_owner})
-        stored = await service.verified(await service.save(request.stream()), record.meta)
+        stored = await service.verified(await service.save(data_of(service, request)), record.meta)
         async with service.discarding(stored):
             changed = await service.store.write(
                 lambda tx: sending.put_data(tx, service.site, key, stored)

@@ -13,7 +13,9 @@ from syncnb.metadata import Json
 from syncnb.service.core import Service
 from syncnb.service.exchange import (
     Denied,
+    admitted,
     answer_data,
+    data_of,
     empty,
     guarded,
     read_body,
@@ -94,8 +96,10 @@ class Spi:
             return text(404, "404 page not found")
         if request.method not in ("GET", "PUT"):
             return empty(405)
-        org, node = self._identify(request)
-        if request.method == "GET" and rest == "":
+        polls = request.method == "GET" and rest == ""
+        # A report that is refused is repeated and holds up all others (sync-http.md, 10.1).
+        org, node = self._identify(request, limited=polls)
+        if polls:
             return await self._poll(request, org, node)
         parts = rest.split("/")
         if parts[0] != org:
@@ -109,15 +113,16 @@ class Spi:
             return await self._get_data(request, call)
         return await self._put(request, call)
 
-    def _identify(self, request: Request) -> tuple[str, Node]:
+    def _identify(self, request: Request, *, limited: bool) -> tuple[str, Node]:
         identity = self._service.authenticator.identify(request.headers.get("authorization"))
         found = link_node(identity, request.headers.get("x-sync-service-dest"))
-        if found is None:
+        if identity is None or found is None:
             raise Denied
+        admitted(self._service, request, identity, limited=limited)
         return found
 
     async def _registration(self, request: Request, area: str) -> Response:
-        org, node = self._identify(request)
+        org, node = self._identify(request, limited=True)
         if not (is_name(node.dest_type) and is_name(node.dest_id)):
             raise Refused(f"{node} is not a valid destination")
         try:
@@ -255,7 +260,7 @@ class Spi:
                 return empty(204)
             stored = whole
         else:
-            stored = await service.save(request.stream())
+            stored = await service.save(data_of(service, request))
         stored = await service.verified(stored, record.meta)
         async with service.discarding(stored):
             if not stored.verified:

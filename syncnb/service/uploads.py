@@ -8,6 +8,7 @@ from dataclasses import replace
 from starlette.requests import ClientDisconnect, Request
 
 from syncnb.service.core import Service
+from syncnb.service.exchange import data_of, require_size
 from syncnb.service.lifecycle import Conflict
 from syncnb.service.store import ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
@@ -39,8 +40,9 @@ async def receive_chunk(
         The object changed while the chunk arrived.
     """
     first, last, total = content_range(header)
+    require_size(service, total)
     file, done = await service.blobs.save_part(
-        record.partial, _until_broken(request), at=first, limit=last - first + 1
+        record.partial, _until_broken(service, request), at=first, limit=last - first + 1
     )
 
     def note(tx: Transaction) -> ObjectRecord:
@@ -67,10 +69,10 @@ async def receive_chunk(
     return await service.blobs.finish(file, total)
 
 
-async def _until_broken(request: Request) -> AsyncIterator[bytes]:
+async def _until_broken(service: Service, request: Request) -> AsyncIterator[bytes]:
     """The body as far as it came: what has arrived need not be sent again."""
     try:
-        async for chunk in request.stream():
+        async for chunk in data_of(service, request):
             yield chunk
     except ClientDisconnect:
         return

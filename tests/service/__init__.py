@@ -1,0 +1,1 @@
+"""The embedded service as an operator runs it: real processes, real sockets."""
