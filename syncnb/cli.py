@@ -36,7 +36,7 @@ _CODES: tuple[tuple[type[SyncError], int], ...] = (
     (WaitTimeoutError, 6),
 )
 _EPILOG = """exit codes:
-  0 done   1 failed   2 wrong arguments   3 nothing answers   4 access denied
+  0 done   1 failed, or red health   2 wrong arguments   3 nothing answers   4 access denied
   5 no such object   6 not in time   130 interrupted
 
 The client commands find the service by --url, --org, --key and --secret-file, or by SYNCNB_URL,
@@ -170,6 +170,14 @@ def _collect(options: argparse.Namespace) -> int:
     return 0
 
 
+def _health(options: argparse.Namespace) -> int:
+    with _client(options) as client:
+        report = client.health(details=options.details)
+    print(json.dumps(report, indent=2))
+    general = report.get("general")
+    return int(isinstance(general, dict) and general.get("healthStatus") == "red")
+
+
 def _demo(options: argparse.Namespace) -> int:
     try:
         from syncnb.demo import run
@@ -285,6 +293,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="a line of JSON a row")
     one.add_argument("--keep", action="store_true", help="do not acknowledge: they come again")
     one.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait for some")
+    _connecting(one)
+    one = command(
+        "health", _health, "how a service is", "syncnb health --url http://127.0.0.1:9080"
+    )
+    one.add_argument("--details", action="store_true", help="with what it stores")
     _connecting(one)
     return parser
 

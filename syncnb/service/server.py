@@ -158,6 +158,8 @@ async def _run(
     for unit in units:
         for listener in unit.listeners:
             log.info("%s listens on %s", unit.service.config.role.upper(), listener.url)
+            if not (listener.address.is_local or listener.address.tls):
+                log.warning("whoever listens in on %s reads credentials: speak TLS", listener.url)
     if on_ready is not None and not serving.done():
         on_ready([listener.url for unit in units for listener in unit.listeners])
     try:

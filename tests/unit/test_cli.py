@@ -13,7 +13,7 @@ import pytest
 
 from syncnb import LocalFleet, __version__, publish, report
 
-COMMANDS = ["demo", "css", "ess", "fleet", "publish", "status", "updates", "collect"]
+COMMANDS = ["demo", "css", "ess", "fleet", "publish", "status", "updates", "collect", "health"]
 
 
 def syncnb(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
