@@ -76,8 +76,7 @@ class Transport:
         self._session = requests.Session()
         # An explicit auth keeps requests from taking another login out of a netrc file.
         self._session.auth = HTTPBasicAuth((key or "").encode(), (secret or "").encode())
-        if ca:
-            self._session.verify = ca
+        self._ca = ca or None
         adapter = adapter or HTTPAdapter(pool_maxsize=_POOL, max_retries=_retries())
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -143,6 +142,7 @@ class Transport:
                 headers=headers,
                 json=json,
                 data=data,
+                verify=self._ca,  # at the session, REQUESTS_CA_BUNDLE would outweigh it
                 stream=stream,
                 timeout=(CONNECT_TIMEOUT, self._timeout + patience),
                 allow_redirects=False,  # credentials go to this host and no other

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+import syncnb.errors
 from syncnb.service.certificates import OwnCertificates
 from tests.service.authority import Authority
 from tests.service.conftest import ADMIN, Running, Start, until
@@ -166,3 +167,18 @@ def test_files_that_cannot_be_used_are_named(start: Start, tmp_path: Path) -> No
         )  # fmt: skip
         assert done.returncode == 2, done.stderr
         assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_client_trusts_the_authority_that_it_is_given_whatever_the_environment_says(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many machines set one for all Python programs."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
+    css = start("css", listen=HTTPS)
+    with syncnb.connect(css.url, org_id="acme", key=ADMIN[0], secret=ADMIN[1], ca=css.ca) as client:
+        assert client.health()["general"]["nodeType"] == "CSS"
+    with (
+        syncnb.connect(css.url, org_id="acme", key=ADMIN[0], secret=ADMIN[1]) as client,
+        pytest.raises(syncnb.errors.ConnectionFailedError),
+    ):
+        client.health()
