@@ -77,7 +77,7 @@ class ServiceConfig:
         "more host names and IP addresses for the certificate that the service makes",
         metavar="NAME")] = ()
     client_ca: Annotated[Path | None, _Listen("certificates of the CAs of those who may connect by "
-        "TLS: each must then show a certificate", metavar="FILE")] = None
+        "TLS: each must then show a certificate, by TLS 1.3", metavar="FILE")] = None
 
     css_url: Annotated[str, _Link("URL of its CSS", needed=True, option="--css",
         metavar="URL")] = ""

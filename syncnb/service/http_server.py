@@ -16,6 +16,7 @@ from syncnb.service.config import ServiceConfig
 from syncnb.service.connection import Connection
 from syncnb.service.listeners import Listener
 
+_LAST_MOMENT = 1.0  # seconds that a request has to notice that its caller has gone
 _TLS_FAREWELL = 5.0  # seconds that a client has to answer the end of a TLS connection
 
 
@@ -59,7 +60,7 @@ class HttpServer(uvicorn.Server):
     """
 
     def __init__(self, sites: Sequence[Site]) -> None:
-        super().__init__(_config(_nothing, max(site.config.stop_grace for site in sites), 5))
+        super().__init__(_config(_nothing, 5))
         self.sites = sites
 
     async def startup(self, sockets: object = None) -> None:
@@ -67,7 +68,7 @@ class HttpServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         self.servers = []
         for site in self.sites:
-            config = _config(site.app, site.config.stop_grace, site.config.keep_alive)
+            config = _config(site.app, site.config.keep_alive)
             config.load()
 
             def connect(site: Site = site, config: uvicorn.Config = config) -> Connection:
@@ -87,23 +88,26 @@ class HttpServer(uvicorn.Server):
         self.started = True
 
     def stop(self) -> None:
-        """Accept nothing more; requests under way go on to their end, for their time of grace."""
+        """Accept nothing more; requests under way go on to their end."""
         self.should_exit = True
 
     def end(self) -> None:
-        """Break off what is under way."""
+        """Break off what is under way: each request sees that its caller has gone."""
         self.force_exit = self.should_exit = True
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        for task in self.server_state.tasks:
-            task.cancel()
+
+    async def finish(self) -> None:
+        """Wait a moment for requests that were broken off."""
+        if self.server_state.tasks:
+            await asyncio.wait(list(self.server_state.tasks), timeout=_LAST_MOMENT)
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
         """Leave the signals alone."""
         return nullcontext()
 
 
-def _config(app: ASGIApp, grace: float, keep_alive: float) -> uvicorn.Config:
+def _config(app: ASGIApp, keep_alive: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -114,7 +118,7 @@ def _config(app: ASGIApp, grace: float, keep_alive: float) -> uvicorn.Config:
         http=Connection,
         ws="none",
         timeout_keep_alive=keep_alive,  # type: ignore[arg-type]  # whole seconds are not needed
-        timeout_graceful_shutdown=grace,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=None,  # `syncnb.service.server` looks at the clock
         backlog=1024,
     )
 

@@ -176,7 +176,13 @@ async def _run(
         await asyncio.gather(*background, return_exceptions=True)
         stop.cancel()
         stopping.when_asked_again(server.end)
+        grace = max(unit.service.config.stop_grace for unit in units)
+        await asyncio.wait((serving,), timeout=grace)
+        if not serving.done():
+            log.warning("requests are broken off, as they did not end within %g s", grace)
+            server.end()
         await serving
+        await server.finish()
     for task in background:
         if task in done:
             task.result()

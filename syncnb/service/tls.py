@@ -87,8 +87,9 @@ class ServerTls:
         if self._config.client_ca is not None:
             context.verify_mode = ssl.CERT_REQUIRED
             _load_ca(context, self._config.client_ca, "client_ca")
-            # A resumed session would not show the certificate again, which may be refused by now.
-            context.options |= ssl.OP_NO_TICKET
+            # A resumed session would not show the certificate again, which may be refused by now;
+            # TLS 1.2 keeps sessions that cannot be turned off from here.
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
             context.num_tickets = 0
         return context
 

@@ -152,14 +152,25 @@ def test_data_that_are_too_large_are_refused(start: Start, method: str) -> None:
     assert requests.get(f"{url}/data", auth=ADMIN, timeout=10).content == b"a" * 1000
 
 
-def test_large_upload_that_is_refused_gets_its_answer(start: Start) -> None:
-    """The caller is still sending when it comes."""
+@pytest.mark.parametrize("header", ["", "Connection: close\r\n"])
+def test_large_upload_that_is_refused_gets_its_answer(start: Start, header: str) -> None:
+    """The caller reads it when everything is sent, as simple clients do."""
     css = start("css", "--max-object-size", "1 MB")
-    css.put("x", b"")
-    url = f"{css.url}/api/v1/objects/acme/t/x/data"
-    for headers in ({}, {"Connection": "close"}):
-        answer = requests.put(url, data=bytes(8_000_000), auth=ADMIN, headers=headers, timeout=20)
-        assert answer.status_code == 413
+    css.put("slow", b"")
+    size = 40_000_000
+    with Raw(css) as raw:
+        raw.send(
+            UPLOAD.replace(b"Content-Length: 1000", f"{header}Content-Length: {size}".encode())
+        )
+        raw.send(bytes(size))
+        assert raw.status() == 413
+        if not header:
+            raw.send(HEALTH)
+            assert raw.status() == 200
+    with Raw(css) as raw:  # one who would send for ever is cut off
+        raw.send(UPLOAD.replace(b"1000", b"10000000000"))
+        assert raw.status() == 413
+        assert raw.ends_after() < 5
     assert still_answers(css)
 
 

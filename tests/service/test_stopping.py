@@ -76,6 +76,7 @@ def test_second_signal_ends_at_once(start: Start) -> None:
             began = time.monotonic()
             assert css.process.wait(10) == 0
             assert time.monotonic() - began < 3
+        assert "Traceback" not in css.log.read_text()
         again = start("css")
         answer = requests.get(f"{again.url}{LIST}/x/data", auth=ADMIN, timeout=10)
         assert answer.content == b"before"

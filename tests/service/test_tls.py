@@ -18,6 +18,7 @@ import syncnb.errors
 from syncnb.service.certificates import OwnCertificates
 from tests.service.authority import Authority
 from tests.service.conftest import ADMIN, Running, Start, until
+from tests.service.raw import HEALTH
 
 HTTPS = "https://127.0.0.1:0"
 
@@ -127,6 +128,30 @@ def test_client_certificates_are_asked_for_and_checked(start: Start, tmp_path: P
     css.process.send_signal(signal.SIGHUP)
     until(lambda: not answers(mine))
     assert answers(strange)
+
+
+def test_session_with_a_client_certificate_is_not_resumed(start: Start, tmp_path: Path) -> None:
+    """It would outlive the trust in the certificate, which a resumed session does not show."""
+    clients = Authority(tmp_path / "clients", "ours")
+    css = start("css", "--client-ca", str(clients.pem), listen=HTTPS)
+    context = ssl.create_default_context(cafile=css.ca)
+    context.load_cert_chain(*clients.issue("mine"))
+    session = None
+    for _ in range(3):
+        with (
+            socket.create_connection(("127.0.0.1", css.port), 10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost", session=session) as secure,
+        ):
+            assert not secure.session_reused
+            secure.sendall(HEALTH)
+            assert secure.recv(1000).startswith(b"HTTP/1.1 200 ")
+            session = secure.session
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # which resumes without being asked
+    with (
+        socket.create_connection(("127.0.0.1", css.port), 10) as plain,
+        pytest.raises(ssl.SSLError),
+    ):
+        context.wrap_socket(plain, server_hostname="localhost")
 
 
 def test_node_reaches_its_cloud_by_tls_with_certificates_on_both_sides(
