@@ -72,7 +72,9 @@ def test_node_puts_data_where_the_publisher_wants_them(
         assert node.read_object_data(node.get_object_metadata(name, "a")) == content
     node.mark_object_consumed(node.get_object_metadata(name, "a"))
     wait_until(lambda: not target.exists())
-    assert [one.status for one in cloud.get_object_destinations(name, "a")] == ["consumed"]
+    wait_until(
+        lambda: [one.status for one in cloud.get_object_destinations(name, "a")] == ["consumed"]
+    )
 
 
 def test_file_goes_with_the_deletion(fleet: LocalFleet, wait_until: WaitUntil) -> None:
