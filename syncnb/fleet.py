@@ -376,6 +376,7 @@ class LocalFleet:
             "listen": "127.0.0.1:0",
             "data": str(folder),
             "auth": str(path),
+            "stop_grace": _STOP_TIMEOUT / 2,
         }
 
     def _client(self, name: str, org_id: str) -> SyncServiceClient:

@@ -6,10 +6,13 @@ import asyncio
 import logging
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from syncnb.errors import SettingsError
-from syncnb.service.certificates import OwnCertificates
 from syncnb.service.config import ServiceConfig
+
+if TYPE_CHECKING:
+    from syncnb.service.certificates import OwnCertificates
 
 log = logging.getLogger("syncnb.service")
 
@@ -36,6 +39,8 @@ class ServerTls:
         self._config = config
         self._own: OwnCertificates | None = None
         if config.tls_cert is None or config.tls_key is None:
+            from syncnb.service.certificates import OwnCertificates  # 8 MB, seldom needed
+
             hosts = {address.host for address in config.addresses if address.tls}
             names = {*hosts, *config.tls_names, "localhost", "127.0.0.1", "::1"}
             self._own = OwnCertificates(config.data / "certs", names)
