@@ -126,8 +126,8 @@ class ServiceConfig:
         unit="bytes", least=1024)] = 16 << 10
     max_header_size: Annotated[int, _Limit("largest request header (beyond: 431)",
         unit="bytes", least=1024)] = 64 << 10
-    header_timeout: Annotated[float, _Limit("longest time until a request header is complete, the "
-        "TLS handshake before it included (beyond: 408)", unit="s", least=0.1)] = 60.0
+    header_timeout: Annotated[float, _Limit("longest time until a request header is complete "
+        "(beyond: 408), and for a TLS handshake", unit="s", least=0.1)] = 60.0
     body_timeout: Annotated[float, _Limit("longest time that a request body, or a caller that "
         "reads an answer, may stand still (beyond: 408)", unit="s", least=0.1)] = 60.0
     keep_alive: Annotated[float, _Limit("longest time that a connection is kept without a request",

@@ -273,3 +273,14 @@ def test_many_slow_connections_do_not_hold_up_the_others(start: Start) -> None:
             thread.join()
         assert len(took) == 5
         assert max(took) < 2
+
+
+def test_tls_handshake_that_does_not_come_is_not_waited_for(start: Start) -> None:
+    """The connection is closed, as there is nobody to answer to."""
+    css = start("css", "--header-timeout", "1", listen="https://127.0.0.1:0")
+    with Raw(css) as silent, Raw(css) as half:
+        half.send(b"\x16\x03\x01\x02\x00\x01")
+        assert silent.ends_after() < 4
+        assert half.ends_after() < 4
+    url = f"{css.url}/api/v1/health"
+    assert requests.get(url, auth=ADMIN, verify=css.ca, timeout=10).ok

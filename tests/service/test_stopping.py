@@ -102,3 +102,11 @@ def test_node_that_stops_in_a_transfer_goes_on_where_it_was(start: Start) -> Non
     url = f"{second.url}/api/v1/objects/t/big/data"
     until(lambda: requests.get(url, auth=ADMIN, timeout=30).content == bytes(size))
     assert fetched() < size + (3 << 20)
+
+
+def test_hang_up_leaves_a_service_without_certificates_alone(start: Start) -> None:
+    """A service manager that reloads does not end it."""
+    css = start("css")
+    css.process.send_signal(signal.SIGHUP)
+    assert requests.get(f"{css.url}/api/v1/health", auth=ADMIN, timeout=10).ok
+    assert css.stop() == 0
