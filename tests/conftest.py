@@ -9,6 +9,8 @@ import pytest
 
 from syncnb.fleet import LocalFleet
 
+from .servers import PostgresServer, S3Server, postgres_server
+
 WaitUntil = Callable[..., None]
 
 
@@ -17,6 +19,21 @@ def fleet() -> Iterator[LocalFleet]:
     """A CSS and two nodes for all tests of a worker; give objects names of your own."""
     with LocalFleet(nodes=2) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of a worker; take a database of your own."""
+    with postgres_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3-compatible store for all tests of a worker; take a bucket of your own."""
+    running = S3Server(tmp_path_factory.mktemp("s3") / "log")
+    yield running
+    running.stop()
 
 
 @pytest.fixture

@@ -29,6 +29,10 @@ _Link = partial(About, group="Link to the CSS", role="ess")
 _Data = partial(About, group="Data and timers")
 _Limit = partial(About, group="Limits", least=0)
 _Log = partial(About, group="Logs and the process")
+_Storage = partial(About, group="Storage", role="css", metavar="URL")
+
+_POSTGRES = ("postgresql://", "postgres://")
+_BLOBS = ("s3://", "file:///")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,15 @@ class ServiceConfig:
     small_transfers: Annotated[int, _Link("transfers up to 1 MiB that run besides, so that they do "
         "not queue behind large ones", least=1, most=1000)] = 8
 
+    database: Annotated[str, _Storage("where the records are: postgresql://user@host/name, which "
+        "any number of processes may share", default="SQLite in the data folder")] = field(
+        default="", repr=False)  # it may hold a password
+    database_password_file: Annotated[Path | None, _Storage("file with the password for database, "
+        "if neither that nor PGPASSWORD has it", metavar="FILE")] = None
+    blobs: Annotated[str, _Storage("where data are: s3://bucket/prefix, with what the AWS_* "
+        "variables say, or file:///folder, which all processes mount",
+        default="blobs/ in the data folder")] = ""
+
     chunk_size: Annotated[int, _Data("size of one ranged transfer over the link",
         unit="bytes", least=1024, most=1 << 30)] = 5 * MIB
     small_data: Annotated[int, _Data("data up to this size lie in the database, larger ones in "
@@ -171,6 +184,7 @@ class ServiceConfig:
                 "socket_mode", f"{self.socket_mode!r} is no file mode", "write it as 0660"
             )
         self._check_pair("tls_cert", "tls_key")
+        self._check_storage()
         if self.role == "ess":
             self._check_node()
 
@@ -207,6 +221,16 @@ class ServiceConfig:
             raise SettingsError(
                 other, f"{one} is given without it", "give both or neither of the two files"
             )
+
+    def _check_storage(self) -> None:
+        for name, value, remedy, forms in (
+            ("database", self.database, "write it as postgresql://user@host/name", _POSTGRES),
+            ("blobs", self.blobs, "write it as s3://bucket/prefix or file:///folder", _BLOBS),
+        ):
+            if value and self.role == "ess":
+                raise SettingsError(name, "an ESS keeps all in its data folder", "leave it out")
+            if value and not value.startswith(forms):
+                raise SettingsError(name, "the URL is of no known kind", remedy)
 
     def _check_node(self) -> None:
         if not self.css_url.startswith(("http://", "https://")):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import logging
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -19,7 +18,8 @@ from typing import ParamSpec, TypeVar
 from syncnb.errors import SettingsError
 from syncnb.metadata import Json
 from syncnb.service.bandwidth import Bandwidth
-from syncnb.service.blobs import BlobReader, Blobs, BytesReader, LocalBlobs, LocalReader
+from syncnb.service.blobs import BlobReader, BytesReader, LocalReader
+from syncnb.service.blobs.base import DAY
 from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.data_uris import DataFolders
 from syncnb.service.lifecycle import Site
@@ -28,8 +28,8 @@ from syncnb.service.rates import Rates
 from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
-from syncnb.service.store import Content, Node, Store, StoredData
-from syncnb.service.store.sqlite import SQLite
+from syncnb.service.storage import backend_of, blobs_of, is_private, lock_folder, unusable
+from syncnb.service.store import Content, Node, Store, StoredData, StoreError, Topic, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,18 +74,16 @@ class Service:
         self.signals = Signals()
         self.rates = Rates(config.rate_limit, config.rate_burst)
         self._executor = executor
-        self._lock = _lock_folder(config)
-        self.blobs: Blobs = LocalBlobs(config.data / "blobs", executor)
         self._deleting: dict[str, asyncio.Task[None]] = {}
         self.data_folders = DataFolders(config.data_uri_folders or (config.data / "files",))
         self.incoming = Bandwidth(config.download_bandwidth)
         self.outgoing = Bandwidth(config.upload_bandwidth)
-        self.store = Store(
-            SQLite(config.data / "records.sqlite"),
-            executor,
-            on_change=self.signals.notify,
-            on_dropped=self._delete_files,
-        )
+        self._leave = ExitStack()
+        with self._leave:  # whatever fails gives back what was taken before
+            self._leave.callback(os.close, lock_folder(config.data))
+            self.blobs = blobs_of(config, executor)
+            self.store = self._leave.enter_context(self._opened_store(config, executor))
+            self._leave = self._leave.pop_all()
         self.site = Site(
             is_css=self.is_css,
             node=CLOUD if self.is_css else Node(config.node_type, config.node_id),
@@ -96,8 +94,38 @@ class Service:
         )
 
     async def open_for_business(self) -> None:
-        """Remove what a crash left behind; to be awaited before the first request."""
-        await self.blobs.sweep(await self.store.read(lambda tx: tx.files()))
+        """Hear the other processes, and remove what a crash left behind.
+
+        To be awaited before the first request.
+
+        Raises
+        ------
+        SettingsError
+            Data cannot be kept where `blobs` says.
+        """
+        try:
+            await self.blobs.check()
+        except OSError as error:
+            raise SettingsError("blobs", str(error), "check the place and its keys") from error
+        loop = asyncio.get_running_loop()
+
+        def heard(topics: set[Topic] | None) -> None:
+            loop.call_soon_threadsafe(self._changed_elsewhere, topics)
+
+        self._leave.callback(self.store.backend.listen(heard))
+        if is_private(self.config):
+            await self._sweep(older_than=0)
+
+    def has_turn(self, tx: Transaction, timer: str, interval: float) -> bool:
+        """Whether what is to be done every `interval` seconds by one of all processes is ours."""
+        alone = not self.config.database  # no need to write that down, on flash at the edge
+        return alone or tx.timer_is_due(timer, self.site.clock(), interval)
+
+    async def clean_up(self) -> None:
+        """Once a day, by one of all processes: remove what crashes left behind."""
+        now = self.site.clock()
+        if await self.store.write(lambda tx: tx.timer_is_due("sweep", now, DAY)):
+            await self._sweep(older_than=DAY)
 
     async def finish(self) -> None:
         """Wait for what goes on behind the answers."""
@@ -105,8 +133,7 @@ class Service:
 
     def close(self) -> None:
         """Close the files; nothing may be under way."""
-        self.store.close()
-        os.close(self._lock)
+        self._leave.close()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what works on files off the event loop."""
@@ -200,8 +227,9 @@ class Service:
         """Remove data again if the block, which is to record them, fails."""
         try:
             yield
-        except Exception:
-            if stored.file is not None:
+        except Exception as error:
+            named = isinstance(error, StoreError) and error.lost  # perhaps: the sweep will know
+            if stored.file is not None and not named:
                 await self.blobs.delete(stored.file)
             raise
 
@@ -216,6 +244,40 @@ class Service:
         finally:
             await reader.close()
         return digest.digest()
+
+    @contextmanager
+    def _opened_store(self, config: ServiceConfig, executor: Executor) -> Iterator[Store]:
+        """The records, for as long as this service uses them."""
+        backend = backend_of(config)
+        with ExitStack() as stack:
+            try:
+                free = stack.enter_context(backend.occupy(alone=is_private(config)))
+                if not free:
+                    raise SettingsError(
+                        "database",
+                        "another process uses it, and data would lie where only one finds them",
+                        "give all processes the same blobs, such as s3://bucket/prefix",
+                    )
+                store = Store(
+                    backend,
+                    executor,
+                    on_change=self.signals.notify,
+                    on_dropped=self._delete_files,
+                )
+            except StoreError as error:
+                raise unusable(config, error) from error
+            stack.callback(store.close)
+            yield store
+
+    def _changed_elsewhere(self, topics: set[Topic] | None) -> None:
+        if topics is None:
+            self.signals.notify_all()
+        else:
+            self.signals.notify(topics)
+
+    async def _sweep(self, *, older_than: float) -> None:
+        files = await self.store.read(lambda tx: tx.files())
+        await self.blobs.sweep(files, older_than=older_than)
 
     def _delete_files(self, files: set[str]) -> None:
         for file in files:
@@ -238,25 +300,3 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for chunk in rest:
         yield chunk
-
-
-def _lock_folder(config: ServiceConfig) -> int:
-    try:
-        config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(config.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SettingsError(
-            "data",
-            f"{config.data} cannot be used ({error.strerror})",
-            "name another folder",
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise SettingsError(
-            "data",
-            f"another service uses {config.data}",
-            "stop it, or name another folder",
-        ) from None
-    return lock

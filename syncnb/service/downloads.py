@@ -132,7 +132,8 @@ class Downloads:
         """Fetch chunk by chunk; each is on the disk and noted before the next is asked for."""
         service, meta = self._service, record.meta
         size, chunk = meta["objectSize"], meta["chunkSize"]
-        file, at = record.partial, record.ranges[0][1] if record.ranges else 0
+        file, noted = record.partial or service.blobs.new_part(), record.partial is not None
+        at = record.ranges[0][1] if record.ranges else 0
         while at < size:
             last = min(at + chunk, size) - 1
             async with self._link.get_data(meta, (at, last)) as answer:
@@ -140,18 +141,17 @@ class Downloads:
                 if answer.status == 200 and (at, last) != (0, size - 1):
                     raise _Hopeless("the CSS ignores ranges of a large object")
                 pieces = service.incoming.limited(_until_broken(answer))
-                part, done = await service.blobs.save_part(file, pieces, at=at, limit=last - at + 1)
-            at += done
-            try:
-                await service.store.write(_noting(record, part, at))
-            except Exception:
-                if file is None:
-                    await service.blobs.delete(part)
-                raise
-            file = part
+                try:
+                    at += await service.blobs.save_part(file, pieces, at=at, limit=last - at + 1)
+                    await service.store.write(_noting(record, file, at))
+                except Exception:
+                    if not noted:
+                        await service.blobs.delete(file)
+                    raise
+            noted = True
             if at <= last:
                 raise LinkDown(f"the data broke off at byte {at} of {size}")
-        return await service.blobs.finish(file or "", size)
+        return await service.blobs.finish(file, size)
 
     async def _check(self, meta: dict[str, Json], stored: StoredData) -> None:
         """Compare the bytes with the signature and the digest that came beside them, if any."""

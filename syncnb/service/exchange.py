@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from syncnb.metadata import Json
-from syncnb.service.blobs import BlobReader
+from syncnb.service.blobs import BlobReader, BlobsError
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
@@ -91,14 +91,20 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
         return text(400, str(malformed))
     except ClientDisconnect:
         return empty(400)  # nobody is there to read it
+    except BlobsError as error:
+        log.warning("%s", error)
+        return text(503, "the store of the data does not answer: nothing was changed")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         return text(507, "the disk of the service is full: nothing was changed")
     except StoreError as error:
+        if error.refused:
+            return text(400, "a value is too long or of a kind that the database cannot store")
         if not error.full:
             log.warning("%s", error)
-            return text(503, "the database of the service does not answer: nothing was changed")
+            outcome = "whether it happened is not known" if error.lost else "nothing was changed"
+            return text(503, f"the database of the service does not answer: {outcome}")
         return text(507, "the disk of the service is full: nothing was changed")
 
 
@@ -251,6 +257,7 @@ class DataResponse(Response):
         self._whole = part is None or part == (0, size - 1)
         self._first, last = (0, size - 1) if part is None else part
         self._length = last - self._first + 1
+        reader.until = last + 1
         super().__init__(None, 200 if self._whole else 206, media_type="application/octet-stream")
         self.headers["Content-Length"] = str(self._length)
         if not self._whole:

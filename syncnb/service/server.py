@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -226,21 +226,33 @@ class _Stopping:
 async def _tick(service: Service) -> None:
     """What happens because time passes."""
     loop = asyncio.get_running_loop()
-    site = service.site
+    config, site = service.config, service.site
+
+    def resend(tx: Transaction) -> None:
+        if service.has_turn(tx, "resend", config.resend_interval):
+            links.resend_due(tx, site)
+
+    def has_turn(tx: Transaction) -> bool:
+        return service.has_turn(tx, "maintenance", config.maintenance_interval)
+
     maintained = loop.time()
     while True:
-        await asyncio.sleep(service.config.resend_interval)
+        await asyncio.sleep(config.resend_interval)
         if service.is_css:
-            await _guarded(service, lambda tx: links.resend_due(tx, site))
-        if loop.time() - maintained >= service.config.maintenance_interval:
+            await _guarded(service, service.store.write(resend))
+        if loop.time() - maintained >= config.maintenance_interval:
             maintained = loop.time()
-            while await _guarded(service, lambda tx: times.expire_and_activate(tx, site)):
-                pass
+            if await _guarded(service, service.store.write(has_turn)):
+                while await _guarded(
+                    service, service.store.write(lambda tx: times.expire_and_activate(tx, site))
+                ):
+                    pass
+            await _guarded(service, service.clean_up())
 
 
-async def _guarded(service: Service, function: Callable[[Transaction], T]) -> T | None:
+async def _guarded(service: Service, work: Awaitable[T]) -> T | None:
     try:
-        return await service.store.write(function)
+        return await work
     except Exception:  # a full disk must not end the timers; the next tick tries again
         log.exception("a timer of the %s failed", service.config.role.upper())
         return None

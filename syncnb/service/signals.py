@@ -37,7 +37,11 @@ class Signals:
             for bell in self._listeners.get(topic, ()):
                 bell.set()
 
+    def notify_all(self) -> None:
+        """Wake everybody: something changed, and it is not known what."""
+        self.notify(list(self._listeners))
+
     def stop(self) -> None:
         """Wake everybody: the service stops."""
         self.stopping = True
-        self.notify(list(self._listeners))
+        self.notify_all()

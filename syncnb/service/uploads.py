@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from syncnb.service.core import Service
 from syncnb.service.exchange import data_of, require_size
 from syncnb.service.lifecycle import Conflict
-from syncnb.service.store import ObjectRecord, StoredData, Transaction
+from syncnb.service.store import Key, ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
 from syncnb.service.wire import content_range
 
@@ -41,32 +41,48 @@ async def receive_chunk(
     """
     first, last, total = content_range(header)
     require_size(service, total)
-    file, done = await service.blobs.save_part(
-        record.partial, _until_broken(service, request), at=first, limit=last - first + 1
+    key, instance_id = record.key, record.instance_id
+    if record.partial is None:  # so that all chunks, at any process, go into one file
+        new = service.blobs.new_part()
+        record = await service.store.write(lambda tx: _begun(tx, key, instance_id, new))
+    file = record.partial or ""
+    done = await service.blobs.save_part(
+        file, _until_broken(service, request), at=first, limit=last - first + 1
     )
 
     def note(tx: Transaction) -> ObjectRecord:
-        present = tx.object(record.key)
-        if (
-            present is None
-            or present.instance_id != record.instance_id
-            or present.partial not in (None, file)
-        ):
-            raise Conflict(f"{record.key} has changed meanwhile")
+        present = _present(tx, key, instance_id)
+        if present.partial != file:
+            raise Conflict(f"{key} has changed meanwhile")
         ranges = with_range(present.ranges, first, first + done)
-        changed = replace(present, partial=file, ranges=ranges)
+        changed = replace(present, ranges=ranges)
         tx.put_object(changed)
         return changed
 
     try:
         changed = await service.store.write(note)
     except Conflict:
-        if record.partial is None:
-            await service.blobs.delete(file)
+        await service.blobs.delete(file)  # no record will ever name it again
         raise
     if changed.ranges != ((0, total),):
         return None
     return await service.blobs.finish(file, total)
+
+
+def _begun(tx: Transaction, key: Key, instance_id: int, new: str) -> ObjectRecord:
+    """The object with a file for its chunks: the one that it has, or a new one."""
+    present = _present(tx, key, instance_id)
+    if present.partial is None:
+        present = replace(present, partial=new)
+        tx.put_object(present)
+    return present
+
+
+def _present(tx: Transaction, key: Key, instance_id: int) -> ObjectRecord:
+    present = tx.object(key)
+    if present is None or present.instance_id != instance_id:
+        raise Conflict(f"{key} has changed meanwhile")
+    return present
 
 
 async def _until_broken(service: Service, request: Request) -> AsyncIterator[bytes]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.servers import ServiceProcess
 
 HERE = Path(__file__).parent
 
@@ -23,28 +23,32 @@ class Services:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Three processes, ended after the last test."""
+def services(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Services]:
+    """Three processes on a storage such as ``sqlite-files``, ended after the last test."""
+    database, blobs = request.param.split("-")
     folder = tmp_path_factory.mktemp("services")
-    running: list[subprocess.Popen[bytes]] = []
+    storage: list[str] = []
+    environment: dict[str, str] = {}
+    if database == "postgres":
+        storage += ["--database", request.getfixturevalue("postgres").new_database()]
+    if blobs == "s3":
+        server = request.getfixturevalue("s3")
+        storage += ["--blobs", server.new_bucket()]
+        environment = server.environment
+    running: list[ServiceProcess] = []
 
     def start(*arguments: str, auth: str, name: str) -> str:
-        log = folder / f"{name}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "syncnb", *arguments, "--listen", "127.0.0.1:0",
-                 "--data", str(folder / name), "--auth", str(HERE / auth)],
-                stdout=subprocess.PIPE, stderr=out,
-            )  # fmt: skip
+        process = ServiceProcess(
+            *arguments, "--data", str(folder / name), "--auth", str(HERE / auth),
+            log=folder / f"{name}.log", environment=environment,
+        )  # fmt: skip
         running.append(process)
-        assert process.stdout is not None
-        line = process.stdout.readline().decode()
-        if "http://" not in line:
-            pytest.fail(f"{name} did not start: {line}{log.read_text()}")
-        return "http://" + line.split("http://")[1].split()[0]
+        return process.url
 
     try:
-        css = start("css", auth="preset-auth.json", name="css")
+        css = start("css", *storage, auth="preset-auth.json", name="css")
         link = ("--css", css, "--org", "myorg", "--poll", "1")
         yield Services(
             css,
@@ -53,8 +57,4 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         )
     finally:
         for process in running:
-            process.terminate()
-        for process in running:
-            process.wait(10)
-            if process.stdout is not None:
-                process.stdout.close()
+            process.stop()

@@ -33,6 +33,12 @@ LATER = {
     "up/cloud-lists": "lists of an organisation",
     "webhook/*": "webhooks",
 }
+STORAGES = {  # database and place for data -> whether the test command goes without
+    "sqlite-files": False,
+    "postgres-s3": False,
+    "sqlite-s3": True,
+    "postgres-files": True,
+}
 PASSES_ALREADY = {"policy/not-evaluated"}
 
 
@@ -56,7 +62,16 @@ def outcome(services: Services, tmp_path_factory: pytest.TempPathFactory) -> dic
     }
 
 
-def _cases() -> list[object]:
+def _storages() -> list[object]:
+    return [
+        pytest.param(
+            name, marks=[pytest.mark.xdist_group(name), *([pytest.mark.long] if longer else [])]
+        )
+        for name, longer in STORAGES.items()
+    ]
+
+
+def _scenarios() -> list[object]:
     cases: list[object] = []
     for name in SCENARIOS:
         reasons = [LATER[one] for one in LATER if fnmatch.fnmatch(name, one)]
@@ -65,7 +80,8 @@ def _cases() -> list[object]:
     return cases
 
 
-@pytest.mark.parametrize("name", _cases())
+@pytest.mark.parametrize("name", _scenarios())
+@pytest.mark.parametrize("services", _storages(), indirect=True)
 def test_service_answers_as_the_existing_one_did(name: str, outcome: dict[str, str]) -> None:
     """Each step of the scenario got the answer that clients rely on."""
     assert not outcome[name], outcome[name]

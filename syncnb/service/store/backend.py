@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from syncnb.service.store.records import Topic
 
 
 class StoreError(Exception):
-    """The database failed; nothing was changed.
+    """The database failed; nothing was changed, unless `lost`.
 
     Parameters
     ----------
@@ -17,11 +18,17 @@ class StoreError(Exception):
         What it said.
     full : bool
         Whether its disk is full.
+    refused : bool
+        Whether it will never take what it was given, such as a name of thousands of bytes.
+    lost : bool
+        Whether the connection broke: from a commit it is then unknown whether it happened.
     """
 
-    def __init__(self, reason: str, *, full: bool = False) -> None:
-        super().__init__(reason, full)
-        self.reason, self.full = reason, full
+    def __init__(
+        self, reason: str, *, full: bool = False, refused: bool = False, lost: bool = False
+    ) -> None:
+        super().__init__(reason, full, refused, lost)
+        self.reason, self.full, self.refused, self.lost = reason, full, refused, lost
 
     def __str__(self) -> str:
         return f"the database failed: {self.reason}"
@@ -37,7 +44,7 @@ class Connection(Protocol):
         """Begin a transaction; with `write`, the only writing one of all processes."""
 
     def execute(self, sql: str, values: Mapping[str, object], /) -> Any:
-        """Run a statement with named placeholders; returns a cursor of DB-API 2.0."""
+        """Run a statement with named placeholders; returns ``fetchone`` and ``fetchall``."""
 
     def commit(self) -> None:
         """Return when everything since `begin` would survive a power cut."""
@@ -62,3 +69,17 @@ class Backend(Protocol):
 
     def listen(self, heard: Callable[[set[Topic] | None], None]) -> Callable[[], None]:
         """Call `heard` with what other processes changed, None for anything; returns a stop."""
+
+    def occupy(self, *, alone: bool) -> AbstractContextManager[bool]:
+        """Use the database, `alone` or with others, while the block lasts; False if that fails."""
+
+
+def storable(value: object) -> object:
+    """A value as every database takes it: text without NUL and without halves of characters."""
+    if not isinstance(value, str):
+        return value
+    if "\0" in value:
+        value = value.replace("\0", "\ufffd")
+    if not value.isascii():
+        value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return value

@@ -92,7 +92,7 @@ class Store:
         Raises
         ------
         StoreError
-            The commit failed, such as on a full disk; nothing was changed.
+            The commit failed, such as on a full disk; nothing was changed, unless `lost`.
         """
         loop = asyncio.get_running_loop()
         write = _Write(function, loop.create_future(), loop)
@@ -112,6 +112,17 @@ class Store:
 
     def read_now(self, function: Callable[[Transaction], T]) -> T:
         """The same from a thread."""
+        try:
+            with self._reader() as reader:
+                return function(Transaction(reader.execute))
+        except StoreError as error:
+            if not error.lost:
+                raise
+        # The server was restarted: so were all idle connections, and reading twice does no harm.
+        with self._lock:
+            stale, self._idle = self._idle, []
+        for connection in stale:
+            connection.close()
         with self._reader() as reader:
             return function(Transaction(reader.execute))
 
@@ -161,7 +172,7 @@ class Store:
 
     def _commit(self, batch: list[_Write]) -> None:
         """Run all writes in one transaction; each alone if one spoils it."""
-        writer = self._writer
+        writer, committing = self._writer, False
         try:
             writer.begin(write=True)
             topics: set[Topic] = set()
@@ -179,12 +190,17 @@ class Store:
                     if transaction.changed:
                         raise _Spoilt from None
             self.backend.notify(writer, topics)
+            committing = True
             writer.commit()
         except (StoreError, _Spoilt) as error:
             writer.rollback()
-            if len(batch) > 1:
+            if committing and isinstance(error, StoreError) and error.lost:
+                for write in batch:  # perhaps they happened: none may happen twice
+                    write.error = write.error or error
+            elif len(batch) > 1:
                 raise _Spoilt from None
-            batch[0].error = batch[0].error or error
+            else:
+                batch[0].error = batch[0].error or error
 
     def _resolve(self, batch: list[_Write]) -> None:
         topics: set[Topic] = set()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from syncnb.service.store.backend import Connection, StoreError
+from syncnb.service.store.backend import Connection, StoreError, storable
 from syncnb.service.store.records import Topic
 
 
@@ -38,7 +39,7 @@ class SQLiteConnection:
     def execute(self, sql: str, values: Mapping[str, object], /) -> Any:
         """Run a statement."""
         try:
-            return self._connection.execute(sql, values)
+            return self._connection.execute(sql, {k: storable(v) for k, v in values.items()})
         except sqlite3.Error as error:
             raise _translated(error) from error
 
@@ -80,6 +81,10 @@ class SQLite:
     def listen(self, heard: Callable[[set[Topic] | None], None]) -> Callable[[], None]:
         """Nobody else: one process uses the file at a time."""
         return lambda: None
+
+    def occupy(self, *, alone: bool) -> AbstractContextManager[bool]:
+        """The lock of the data folder does it."""
+        return nullcontext(enter_result=True)
 
 
 def _translated(error: sqlite3.Error) -> StoreError:

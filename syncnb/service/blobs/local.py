@@ -1,4 +1,4 @@
-"""Where large data lie: under random names, never under what users sent."""
+"""Data in files of one folder: of this machine, or one that several machines mount."""
 
 from __future__ import annotations
 
@@ -8,60 +8,19 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, TypeVar
 
+from syncnb.service.blobs.base import BlobReader, limited, pieces_of
 from syncnb.service.config import MIB
 from syncnb.service.store import StoredData
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class BlobReader(Protocol):
-    """A file that is open for reading; reads go on after its deletion where the store allows."""
-
-    size: int  # bytes
-    path: Path | None  # where the operating system finds it, if it does
-
-    async def read(self, at: int, length: int) -> bytes:
-        """At most `length` bytes from byte `at`; none only at the end."""
-
-    async def close(self) -> None:
-        """Close it."""
-
-
-class Blobs(Protocol):
-    """The files of one service. Whatever a method returned would survive a crash."""
-
-    def require_room(self, size: int) -> None:
-        """Raise `OSError` with ``ENOSPC`` if so many bytes can not fit."""
-
-    async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
-        """Store a stream in a new file; whatever the stream raises leaves nothing behind."""
-
-    async def save_part(
-        self, file: str | None, chunks: AsyncIterator[bytes], *, at: int, limit: int
-    ) -> tuple[str, int]:
-        """Store at most `limit` bytes of a stream from byte `at` of a file, or of a new one.
-
-        What is over is read and thrown away: existing nodes pad their last chunk (sync-http.md,
-        9.3). Returns the file and the number of bytes.
-        """
-
-    async def finish(self, file: str, size: int) -> StoredData:
-        """The file, now that all of its bytes are there, cut to `size`."""
-
-    async def open(self, file: str) -> BlobReader:
-        """Open a file; raises `FileNotFoundError`."""
-
-    async def delete(self, file: str) -> None:
-        """Remove a file, if it is there."""
-
-    async def sweep(self, keep: Iterable[str]) -> None:
-        """Remove what a crash left behind between data and record; `keep` are in use."""
 
 
 class LocalBlobs:
@@ -78,6 +37,9 @@ class LocalBlobs:
     def __init__(self, folder: Path, executor: Executor) -> None:
         self._folder, self._executor = folder, executor
         folder.mkdir(parents=True, exist_ok=True)
+
+    async def check(self) -> None:
+        """The folder is there: it was made."""
 
     def require_room(self, size: int) -> None:
         """Refuse data that cannot fit before anything is changed."""
@@ -106,27 +68,24 @@ class LocalBlobs:
         os.close(file)
         return StoredData(digest.hexdigest(), size, name)
 
+    def new_part(self) -> str:
+        """A random name."""
+        return secrets.token_hex(16)
+
     async def save_part(
-        self, file: str | None, chunks: AsyncIterator[bytes], *, at: int, limit: int
-    ) -> tuple[str, int]:
-        """Write into a file that is being filled."""
-        name = file or secrets.token_hex(16)
-        out = await self._run(self._create if file is None else self._reopen, name)
+        self, file: str, chunks: AsyncIterator[bytes], *, at: int, limit: int
+    ) -> int:
+        """Write into a file that is being filled; made if it is not there."""
+        out = await self._run(self._reopen, file)
         done = 0
         try:
-            async for piece in pieces_of(chunks, MIB):
-                part = bytes(memoryview(piece)[: limit - done])
-                if part:
-                    await self._run(_write, out, part, at + done)
-                    done += len(part)
+            async for part in limited(pieces_of(chunks, MIB), limit):
+                await self._run(_write, out, part, at + done)
+                done += len(part)
             await self._run(os.fsync, out)
-        except BaseException:
-            if file is None:
-                await self.delete(name)
-            raise
         finally:
             os.close(out)
-        return name, done
+        return done
 
     async def finish(self, file: str, size: int) -> StoredData:
         """Read what was filled in once, for its digest."""
@@ -151,29 +110,39 @@ class LocalBlobs:
         """Remove a file; a reader that has it open goes on reading."""
         await self._run((self._folder / file).unlink, True)
 
-    async def sweep(self, keep: Iterable[str]) -> None:
-        """Remove every file but these; nobody else uses the folder."""
-        wanted = set(keep)
+    async def sweep(self, keep: Iterable[str], *, older_than: float) -> None:
+        """Remove every older file but these."""
+        wanted, now = set(keep), time.time()
 
         def swept() -> None:
             for path in self._folder.iterdir():
-                if path.name not in wanted:
-                    path.unlink(missing_ok=True)
+                with suppress(FileNotFoundError):  # another process was faster
+                    if path.name not in wanted and path.stat().st_mtime <= now - older_than:
+                        path.unlink()
 
         await self._run(swept)
 
     def _create(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
         file = os.open(self._folder / name, flags, 0o600)
+        self._sync_folder()
+        return file
+
+    def _reopen(self, name: str) -> int:
+        path = self._folder / name
+        try:
+            return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            file = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT, 0o600)
+        self._sync_folder()
+        return file
+
+    def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        return file
-
-    def _reopen(self, name: str) -> int:
-        return os.open(self._folder / name, os.O_WRONLY | os.O_CLOEXEC)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(
@@ -197,7 +166,7 @@ class LocalReader:
     def __init__(self, number: int, path: Path | None, executor: Executor) -> None:
         self._number, self._executor = number, executor
         self.path = path
-        self.size = os.fstat(number).st_size
+        self.size = self.until = os.fstat(number).st_size
 
     async def read(self, at: int, length: int) -> bytes:
         """Read from the file."""
@@ -208,41 +177,6 @@ class LocalReader:
     async def close(self) -> None:
         """Close it."""
         os.close(self._number)
-
-
-class BytesReader:
-    """Data that are in memory already, in the form of a file.
-
-    Parameters
-    ----------
-    content : bytes
-        The data.
-    """
-
-    path: Path | None = None
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self.size = len(content)
-
-    async def read(self, at: int, length: int) -> bytes:
-        """A part of them."""
-        return self._content[at : at + length]
-
-    async def close(self) -> None:
-        """Nothing to do."""
-
-
-async def pieces_of(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytearray]:
-    """Gather small chunks into pieces of about `size` bytes, so that each costs one hand-over."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        buffer += chunk
-        if len(buffer) >= size:
-            yield buffer
-            buffer = bytearray()
-    if buffer:
-        yield buffer
 
 
 def _write(file: int, data: bytes | bytearray, at: int) -> None:
