@@ -7,8 +7,8 @@ import json
 from itertools import groupby
 from pathlib import Path
 
-from syncnb.errors import MissingDependencyError
-from syncnb.service.config import Role, settings_for
+from syncnb.errors import MissingDependencyError, SettingsError
+from syncnb.service.config import Role, ServiceConfig, settings_for
 from syncnb.service.fields import Setting
 from syncnb.service.sources import Resolved, resolve
 
@@ -44,6 +44,8 @@ def add_options(parser: argparse.ArgumentParser, role: Role) -> None:
         "--print-config", action="store_true",
         help="print every setting, its value and where that came from, and exit",
     )  # fmt: skip
+    if role == "css":
+        _add_keeping(parser)
     general.add_argument(
         "--json", action="store_true", help="--print-config for a machine: a JSON array"
     )
@@ -62,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
         resolved.config()  # the reader learns what is wrong, after all that is there
         return 0
     config = resolved.config()
+    if getattr(options, "action", None) is not None:
+        return _keep(config, options)
     try:
         from syncnb.service.logs import set_up
         from syncnb.service.server import serve
@@ -75,6 +79,33 @@ def run(options: argparse.Namespace) -> int:
         print(f"{config.role.upper()} listens on {', '.join(urls)}", flush=True)
 
     serve([config], on_ready=ready)
+    return 0
+
+
+def _add_keeping(parser: argparse.ArgumentParser) -> None:
+    """What can be done with the storage of a service instead of running it."""
+    keeping = parser.add_argument_group("Backups (docs/storage.md)")
+    keeping.add_argument(
+        "action", nargs="?", choices=("backup", "restore"),
+        help="back up, also while the service runs, or restore, while it does not",
+    )  # fmt: skip
+    keeping.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="the backup")
+    keeping.add_argument(
+        "--replace", action="store_true", help="restore also over records that are there"
+    )
+
+
+def _keep(config: ServiceConfig, options: argparse.Namespace) -> int:
+    if options.folder is None:
+        raise SettingsError("DIR", "it is missing", f"write: syncnb css {options.action} DIR ...")
+    try:
+        from syncnb.service.backup import backup, restore
+    except ImportError as error:
+        raise MissingDependencyError(error.name or "it", "A backup", "service") from None
+    if options.action == "backup":
+        print(f"{options.folder} holds {backup(config, options.folder)}")
+    else:
+        print(f"restored {restore(config, options.folder, replace=options.replace)}")
     return 0
 
 

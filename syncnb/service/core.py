@@ -276,8 +276,10 @@ class Service:
             self.signals.notify(topics)
 
     async def _sweep(self, *, older_than: float) -> None:
-        files = await self.store.read(lambda tx: tx.files())
-        await self.blobs.sweep(files, older_than=older_than)
+        now = self.site.clock()
+        files = await self.store.read(lambda tx: None if tx.files_are_held(now) else tx.files())
+        if files is not None:
+            await self.blobs.sweep(files, older_than=older_than)
 
     def _delete_files(self, files: set[str]) -> None:
         for file in files:
@@ -288,9 +290,11 @@ class Service:
         try:
             if file.startswith("file:"):
                 await self.run(self.data_folders.delete, file)
-            else:
+                return
+            now = self.site.clock()
+            if not await self.store.read(lambda tx: tx.files_are_held(now)):
                 await self.blobs.delete(file)
-        except OSError:  # the sweep at the next start tries again
+        except (OSError, StoreError):  # the next sweep tries again
             log.exception("a file without a record could not be removed")
         finally:
             self._deleting.pop(file, None)

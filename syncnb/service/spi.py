@@ -18,6 +18,7 @@ from syncnb.service.exchange import (
     data_of,
     empty,
     guarded,
+    preferred_wait,
     read_body,
     text,
     when_new,
@@ -149,8 +150,12 @@ class Spi:
         return empty(204)
 
     async def _poll(self, request: Request, org: str, node: Node) -> Response:
+        ours = preferred_wait(request) > 0  # only nodes of this kind ask for it
+
         async def produce() -> Json:
-            items = await self._service.store.read(lambda tx: links.poll_items(tx, org, node))
+            items = await self._service.store.read(
+                lambda tx: links.poll_items(tx, org, node, renews=ours)
+            )
             return self._without_ignored((org, node), items)
 
         topic = ("notices", org, *node)

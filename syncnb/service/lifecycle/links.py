@@ -81,11 +81,26 @@ def touch(
 ) -> None:
     """Note that a node was heard of."""
     known = tx.destination(org, node)
-    if known is None:
+    if known is None or known.renew:
         raise NoDestination(f"{node} is not registered")
     if persistent is None:
         persistent = known.persistent
     tx.put_destination(replace(known, persistent=persistent, last_contact=site.clock()))
+
+
+def on_restored(tx: Transaction, seen: int) -> None:
+    """The records are those of a backup: nodes may know more than this CSS (sync-http.md, 17.1).
+
+    What is stored from now on is newer than anything that they have. Each has to register as new
+    once: it then forgets what it was told since the backup, and sends again what it still has.
+
+    Parameters
+    ----------
+    seen : int
+        No node has ever seen a greater instance.
+    """
+    tx.raise_number("instance", seen)
+    tx.renew_destinations()
 
 
 def unregister(tx: Transaction, org: str, node: Node) -> None:
@@ -94,10 +109,19 @@ def unregister(tx: Transaction, org: str, node: Node) -> None:
         _finish_deletion(tx, key)
 
 
-def poll_items(tx: Transaction, org: str, node: Node) -> list[dict[str, Json]]:
-    """Everything that is pending for a node, in the order of the names (sync-http.md, 4)."""
+def poll_items(
+    tx: Transaction, org: str, node: Node, *, renews: bool = False
+) -> list[dict[str, Json]]:
+    """Everything that is pending for a node, in the order of the names (sync-http.md, 4).
+
+    Parameters
+    ----------
+    renews : bool
+        Whether the node registers again when it is told that it is not registered. Existing nodes
+        do not (15, Q14): after a restore they go on polling until their next ping.
+    """
     destination = tx.destination(org, node)
-    if destination is None:
+    if destination is None or (renews and destination.renew):
         raise NoDestination(f"{node} is not registered")
     items: list[dict[str, Json]] = []
     for notice in tx.notices_for(org, node, tuple(ITEM_TYPES)):

@@ -44,7 +44,10 @@ class Connection(Protocol):
         """Begin a transaction; with `write`, the only writing one of all processes."""
 
     def execute(self, sql: str, values: Mapping[str, object], /) -> Any:
-        """Run a statement with named placeholders; returns ``fetchone`` and ``fetchall``."""
+        """Run a statement with named placeholders; returns a cursor.
+
+        Of DB-API 2.0, with ``fetchone``, ``fetchall``, and then ``description``.
+        """
 
     def commit(self) -> None:
         """Return when everything since `begin` would survive a power cut."""

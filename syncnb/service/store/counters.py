@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from syncnb.service.store.statements import Statements
 
+_HOLD = "hold files"
+
 
 class Counters(Statements):
     """The tables ``counters`` and ``timers``."""
@@ -24,6 +26,16 @@ class Counters(Statements):
         value = max(at_least, (int(row[0]) + 1) if row else 0)
         self._put("counters", ("name",), {"name": name, "value": value})
         return value
+
+    def number(self, name: str) -> int:
+        """The last number of a row, 0 if there was none."""
+        row = self._row("SELECT value FROM counters WHERE name = :name", {"name": name})
+        return int(row[0]) if row else 0
+
+    def raise_number(self, name: str, to: int) -> None:
+        """The next number of a row is greater than `to`."""
+        if self.number(name) < to:
+            self._put("counters", ("name",), {"name": name, "value": to})
 
     def flag(self, name: str) -> bool:
         """Whether a flag was set, ever."""
@@ -48,3 +60,12 @@ class Counters(Statements):
             return False  # a time further away than that comes from a clock that was wrong
         self._put("timers", ("name",), {"name": name, "due_at": now + interval})
         return True
+
+    def hold_files(self, until: float) -> None:
+        """Let nobody remove files that no record names until then: they are being backed up."""
+        self._put("timers", ("name",), {"name": _HOLD, "due_at": until})
+
+    def files_are_held(self, now: float) -> bool:
+        """Whether they are."""
+        row = self._row("SELECT due_at FROM timers WHERE name = :name", {"name": _HOLD})
+        return row is not None and now < float(row[0])

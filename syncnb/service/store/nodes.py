@@ -5,7 +5,7 @@ from __future__ import annotations
 from syncnb.service.store.records import DestinationRecord, Key, Node
 from syncnb.service.store.statements import THE_NODE, Row, Statements
 
-_COLUMNS = "org, dest_type, dest_id, persistent, last_contact, communication, code_version"
+_COLUMNS = "org, dest_type, dest_id, persistent, last_contact, communication, code_version, renew"
 
 
 class Nodes(Statements):
@@ -52,6 +52,7 @@ class Nodes(Statements):
                 "last_contact": record.last_contact,
                 "communication": record.communication,
                 "code_version": record.code_version,
+                "renew": int(record.renew),
             },
         )
         self.topics.add(("destinations", record.org))
@@ -62,6 +63,10 @@ class Nodes(Statements):
             f"UPDATE destinations SET last_contact = :when WHERE org = :org AND {THE_NODE}",
             {"org": org, **node._asdict(), "when": when},
         )
+
+    def renew_destinations(self) -> None:
+        """Have every node register as new."""
+        self._change("UPDATE destinations SET renew = 1", {})
 
     def remove_destination(self, org: str, node: Node) -> list[Key]:
         """Forget a node and all notices for it; returns the objects it was a destination of."""
@@ -89,5 +94,5 @@ class Nodes(Statements):
 
 def _destination(row: Row) -> DestinationRecord:
     return DestinationRecord(
-        row[0], Node(row[1], row[2]), bool(row[3]), float(row[4]), row[5], row[6]
+        row[0], Node(row[1], row[2]), bool(row[3]), float(row[4]), row[5], row[6], bool(row[7])
     )

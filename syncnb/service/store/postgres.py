@@ -50,6 +50,11 @@ class _Rows:
     def __init__(self, connection: PostgresConnection, cursor: psycopg.Cursor[Any]) -> None:
         self._connection, self._cursor = connection, cursor
 
+    @property
+    def description(self) -> Any:
+        """The columns, once rows were asked for."""
+        return self._cursor.description
+
     def fetchone(self) -> Sequence[Any] | None:
         """The next row."""
         try:

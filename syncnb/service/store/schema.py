@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -78,7 +78,23 @@ CREATE TABLE webhook_calls (
 );
 CREATE INDEX webhook_calls_by_time ON webhook_calls (due_at);
 CREATE TABLE timers (name {text} NOT NULL PRIMARY KEY, due_at {float} NOT NULL);
+ALTER TABLE destinations ADD COLUMN renew INTEGER NOT NULL DEFAULT 0;
 """
+_OF_AN_OBJECT = ("org", "object_type", "object_id")
+_OF_A_NODE = ("dest_type", "dest_id")
+TABLES: Mapping[str, tuple[str, ...]] = {  # and what tells their rows apart
+    "objects": _OF_AN_OBJECT,
+    "deliveries": (*_OF_AN_OBJECT, *_OF_A_NODE),
+    "notices": (*_OF_AN_OBJECT, *_OF_A_NODE),
+    "destinations": ("org", *_OF_A_NODE),
+    "organizations": ("org",),
+    "counters": ("name",),
+    "contents": ("blob",),
+    "acls": ("org", "kind", "acl_key", "username", "user_type"),
+    "webhooks": ("org", "object_type", "url"),
+    "webhook_calls": ("call_id",),
+    "timers": ("name",),
+}
 
 
 def _create(connection: Connection, types: Types) -> None:
@@ -102,7 +118,9 @@ def _share_contents(connection: Connection, types: Types) -> None:
             tx.put_object(record)  # fills the new columns
 
 
-_MIGRATIONS: tuple[tuple[str, Callable[[Connection, Types], None]], ...] = (
+Migration = tuple[str, Callable[[Connection, Types], None]]
+
+MIGRATIONS: tuple[Migration, ...] = (
     ("0001 objects, deliveries, notices, destinations, organizations", _create),
     ("0002 contents, access lists, webhooks, timers", _share_contents),
 )
@@ -125,18 +143,31 @@ def migrate(connection: Connection, types: Types) -> None:
     """
     connection.begin(write=True)
     try:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)", {}
-        )
-        done = {row[0] for row in connection.execute("SELECT name FROM migrations", {}).fetchall()}
-        for name, change in _MIGRATIONS:
-            if name not in done:
-                change(connection, types)
-                connection.execute("INSERT INTO migrations (name) VALUES (:name)", {"name": name})
+        run_migrations(connection, types, MIGRATIONS)
         connection.commit()
     except BaseException:
         connection.rollback()
         raise
+
+
+def run_migrations(connection: Connection, types: Types, migrations: Sequence[Migration]) -> None:
+    """Run those that have not run yet, in a transaction of the caller's."""
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY)", {})
+    done = {row[0] for row in connection.execute("SELECT name FROM migrations", {}).fetchall()}
+    for name, change in migrations:
+        if name not in done:
+            change(connection, types)
+            connection.execute("INSERT INTO migrations (name) VALUES (:name)", {"name": name})
+
+
+def migrations_of(connection: Connection) -> list[str]:
+    """The names of those that have run, in their order."""
+    connection.begin(write=False)
+    try:
+        found = connection.execute("SELECT name FROM migrations ORDER BY name", {}).fetchall()
+        return [row[0] for row in found]
+    finally:
+        connection.rollback()
 
 
 def _run(connection: Connection, types: Types, script: str) -> None:
