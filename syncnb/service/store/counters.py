@@ -22,10 +22,14 @@ class Counters(Statements):
 
     def next_number(self, name: str, *, at_least: int = 1) -> int:
         """The next number of a row that never repeats one."""
-        row = self._row("SELECT value FROM counters WHERE name = :name", {"name": name})
-        value = max(at_least, (int(row[0]) + 1) if row else 0)
-        self._put("counters", ("name",), {"name": name, "value": value})
-        return value
+        self.changed = True
+        ((value,),) = self._rows(
+            "INSERT INTO counters (name, value) VALUES (:name, :least) "
+            "ON CONFLICT (name) DO UPDATE SET value = CASE "
+            "WHEN counters.value < :least THEN :least ELSE counters.value + 1 END RETURNING value",
+            {"name": name, "least": at_least},
+        )
+        return int(value)
 
     def number(self, name: str) -> int:
         """The last number of a row, 0 if there was none."""

@@ -9,7 +9,7 @@ import msgspec
 from syncnb.metadata import Json
 from syncnb.service.store.contents import Contents
 from syncnb.service.store.records import Key, Node, ObjectRecord
-from syncnb.service.store.statements import THE_OBJECT, Row, Values, one_of
+from syncnb.service.store.statements import THE_OBJECT, Execute, Row, Values, one_of
 
 _COLUMNS = (
     "org, object_type, object_id, status, sender, meta, blob, receivers_left, consumers_left, "
@@ -23,9 +23,14 @@ _services = msgspec.json.Decoder(tuple[dict[str, str], ...]).decode
 class Objects(Contents):
     """The table ``objects``."""
 
+    def __init__(self, execute: Execute) -> None:
+        super().__init__(execute)
+        self._named: dict[Key, Row | None] = {}
+
     def object(self, key: Key) -> ObjectRecord | None:
         """The record of an object."""
         row = self._row(f"SELECT {_COLUMNS} FROM objects WHERE {THE_OBJECT}", key._asdict())
+        self._named[key] = (row[6], row[9]) if row else None
         return _object(row) if row else None
 
     def objects(
@@ -93,9 +98,8 @@ class Objects(Contents):
 
     def put_object(self, record: ObjectRecord) -> None:
         """Store a record over the one that is there; data it no longer names are dropped."""
-        old = self._row(
-            f"SELECT blob, partial FROM objects WHERE {THE_OBJECT}", record.key._asdict()
-        )
+        old = self._named_by(record.key)
+        self._named[record.key] = (record.blob, record.partial)
         self._put(
             "objects",
             ("org", "object_type", "object_id"),
@@ -124,11 +128,19 @@ class Objects(Contents):
     def remove_object(self, record: ObjectRecord) -> None:
         """Forget an object and its list of destinations; its notices stay."""
         key = record.key._asdict()
+        self._named[record.key] = None
         self._change(f"DELETE FROM objects WHERE {THE_OBJECT}", key)
         self._change(f"DELETE FROM deliveries WHERE {THE_OBJECT}", key)
         self._let_go((record.blob, record.partial), keep=())
         self.topics.add(("updates", record.key.org, record.key.object_type))
         self.topics.add(("deliveries", *record.key))
+
+    def _named_by(self, key: Key) -> Row | None:
+        """Data and unfinished file of an object; most rules have read it in this unit of work."""
+        if key not in self._named:
+            names = f"SELECT blob, partial FROM objects WHERE {THE_OBJECT}"
+            self._named[key] = self._row(names, key._asdict())
+        return self._named[key]
 
     def _let_go(self, old: Row, keep: Sequence[str | None]) -> None:
         blob, partial = old
