@@ -50,7 +50,10 @@ def _first_value(body: bytes) -> Json:
 
     try:
         text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
-        return json.JSONDecoder().raw_decode(text)[0]
+        value = json.JSONDecoder().raw_decode(text)[0]
+        # Halves of characters, which JSON can escape but nobody can store, become U+FFFD.
+        whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
+        return json.loads(whole.decode("utf-16", "replace"))
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
 
