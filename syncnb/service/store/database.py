@@ -69,7 +69,11 @@ class Store:
         self._executor = executor
         self._on_change, self._on_dropped = on_change, on_dropped
         self._writer = backend.connect()
-        migrate(self._writer, backend.types)
+        try:
+            migrate(self._writer, backend.types)
+        except BaseException:
+            self._writer.close()
+            raise
         self._idle: list[Connection] = []
         self._queue: deque[_Write] = deque()
         self._lock = threading.Lock()

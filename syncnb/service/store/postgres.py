@@ -38,6 +38,7 @@ SET lock_timeout = '60s';
 SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
+_ENDED = ("08", "57P", "25P03")  # states of which the server ends the connection
 _LISTEN_TICK = 0.5  # seconds until a listener notices that it is to stop
 _LISTEN_PAUSE = 1.0  # seconds between two tries to listen again
 
@@ -141,12 +142,16 @@ class PostgresConnection:
 
     def close(self) -> None:
         """Close it; the server undoes what was not committed."""
-        self._pipeline = None
+        pipeline, self._pipeline = self._pipeline, None
         with suppress(psycopg.Error):
             self._connection.close()
+            if pipeline is not None:
+                pipeline.__exit__(None, None, None)
 
     def translated(self, error: psycopg.Error) -> StoreError:
         """What the rest of the service understands."""
+        if (error.sqlstate or "").startswith(_ENDED) or self._connection.closed:
+            self.close()
         return StoreError(
             self._database.without_password(str(error).strip()),
             full=isinstance(error, psycopg.errors.DiskFull),
@@ -226,7 +231,7 @@ class Postgres:
             found = connection.execute(f"SELECT {function}($1)", [self.key(1)]).fetchone()
             yield bool(found and found[0])
         except psycopg.Error as error:
-            raise StoreError(self.without_password(str(error).strip())) from None
+            raise self._failed(error) from None
         finally:
             connection.close()
 
@@ -239,24 +244,23 @@ class Postgres:
                 prepare_threshold=2,
                 cursor_factory=psycopg.RawCursor,
             )
+        except psycopg.Error as error:
+            raise self._failed(error) from None
+        try:
             connection.adapters.register_dumper(int, Int8BinaryDumper)
             connection.execute(_SETTINGS)
             if self._schema is None:
-                found = connection.execute(
-                    "SELECT current_schema(), current_setting('server_encoding')"
-                ).fetchone()
-                schema, encoding = found or (None, "")
-                if schema is None or encoding != "UTF8":
-                    connection.close()
-                    raise StoreError(
-                        "the user has no schema to work in"
-                        if schema is None
-                        else f"it stores text as {encoding}; create one with ENCODING 'UTF8'"
-                    )
-                self._schema = schema
+                self._schema = _schema_of(connection)
         except psycopg.Error as error:
-            raise StoreError(self.without_password(str(error).strip()), lost=True) from None
+            connection.close()
+            raise self._failed(error) from None
+        except StoreError:
+            connection.close()
+            raise
         return connection
+
+    def _failed(self, error: psycopg.Error) -> StoreError:
+        return StoreError(self.without_password(str(error).strip()), lost=True)
 
     def key(self, number: int) -> int:
         """A number for an advisory lock of this schema."""
@@ -291,6 +295,17 @@ class Postgres:
                     log.warning("other processes are not heard at the moment: %s", text)
                 complained = True
                 stopping.wait(_LISTEN_PAUSE)
+
+
+def _schema_of(connection: psycopg.Connection[Any]) -> str:
+    """Where the tables are; raises StoreError if they cannot be there."""
+    found = connection.execute("SELECT current_schema(), current_setting('server_encoding')")
+    schema, encoding = found.fetchone() or (None, "")
+    if schema is None:
+        raise StoreError("its user has no schema to work in: create it, or set search_path")
+    if encoding != "UTF8":
+        raise StoreError(f"it stores text as {encoding}: create one with ENCODING 'UTF8'")
+    return str(schema)
 
 
 @functools.lru_cache(maxsize=1024)
