@@ -26,7 +26,6 @@ from syncnb.errors import (
 
 if TYPE_CHECKING:
     from syncnb.client import SyncServiceClient
-    from syncnb.service.config import ServiceConfig
 
 _CODES: tuple[tuple[type[SyncError], int], ...] = (
     (SettingsError, 2),

@@ -40,9 +40,9 @@ def backend_of(config: ServiceConfig) -> Backend:
     except ImportError as error:
         raise _missing("database", error, "postgres") from None
     password = None
-    if config.database_password_file:
+    if config.database_password_file is not None:
         try:
-            password = Path(config.database_password_file).read_text("utf-8").strip()
+            password = config.database_password_file.read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
                 "database_password_file",

@@ -436,14 +436,20 @@ def kill_under_load(
     repeated = {one for p in publishers for one in p.repeated}
 
     with client_of(services[0]) as one, client_of(services[1]) as other:
+        newest = {(name, version) for name, (version, _) in acknowledged.items()}
 
-        def settled() -> bool:
+        def missing() -> list[set[tuple[str, str]]]:
             for program in programs:
                 assert program.failure is None, program.failure
-            newest = {(name, version) for name, (version, _) in acknowledged.items()}
-            return all(newest <= program.consumed.keys() for program in programs)
+            return [newest - program.consumed.keys() for program in programs]
 
-        wait_until(settled, timeout=90, show=lambda: nodes[0].log[-2000:])
+        def states() -> list[object]:
+            return [
+                (which, other.get_object_destinations("model", which[0]))
+                for which in set().union(*missing())
+            ]
+
+        wait_until(lambda: not any(missing()), timeout=90, show=lambda: (missing(), states()))
         settling = time.monotonic() - began - seconds
         for name, (version, digest) in acknowledged.items():
             for program in programs:
