@@ -24,7 +24,8 @@ import msgspec
 from syncnb.errors import DataError, SettingsError
 from syncnb.service.blobs import Blobs
 from syncnb.service.config import MIB, ServiceConfig
-from syncnb.service.lifecycle import links
+from syncnb.service.lifecycle import Site, restoring
+from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.storage import backend_of, blobs_of, lock_folder, unusable
 from syncnb.service.store import StoreError, Transaction, dump
 from syncnb.service.store.backend import Backend
@@ -316,12 +317,25 @@ async def _restore(
             seen = Transaction(connection.execute).number("instance")
             connection.rollback()
             seen = max(seen, manifest.created, time.time_ns()) + _CLOCKS_DIFFER
+            site = Site(
+                is_css=True,
+                node=CLOUD,
+                org="",
+                chunk_size=config.chunk_size,
+                resend_after=0.0,
+                clock=lambda: seen / 1e9,
+            )
+
+            def then(tx: Transaction) -> None:
+                tx.raise_number("instance", seen)  # no node has ever seen a greater one
+                restoring.after_restore(tx, site)
+
             dump.replace_all(
                 backend,
                 connection,
                 manifest.migrations,
                 _rows(folder / "records.jsonl", stored),
-                lambda tx: links.on_restored(tx, seen),
+                then,
             )
         except BaseException as error:
             if not (isinstance(error, StoreError) and error.lost):  # or it happened after all

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -19,9 +19,8 @@ from syncnb.service.config import ServiceConfig
 from syncnb.service.core import Service
 from syncnb.service.edge import Edge
 from syncnb.service.http_server import HttpServer, Site
-from syncnb.service.lifecycle import links, times
 from syncnb.service.listeners import Listener, listen
-from syncnb.service.store import Transaction
+from syncnb.service.timers import run_timers
 from syncnb.service.tls import ServerTls, client_context
 from syncnb.service.transport import HttpTransport
 
@@ -133,7 +132,7 @@ class _Unit:
 
     def background(self) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on besides requests."""
-        yield _tick(self.service)
+        yield run_timers(self.service)
         if self.tls is not None:
             yield self.tls.watch()
         if not self.service.is_css:
@@ -221,41 +220,6 @@ class _Stopping:
         finally:
             for number in actions:
                 loop.remove_signal_handler(number)
-
-
-async def _tick(service: Service) -> None:
-    """What happens because time passes."""
-    loop = asyncio.get_running_loop()
-    config, site = service.config, service.site
-
-    def resend(tx: Transaction) -> None:
-        if service.has_turn(tx, "resend", config.resend_interval):
-            links.resend_due(tx, site)
-
-    def has_turn(tx: Transaction) -> bool:
-        return service.has_turn(tx, "maintenance", config.maintenance_interval)
-
-    maintained = loop.time()
-    while True:
-        await asyncio.sleep(config.resend_interval)
-        if service.is_css:
-            await _guarded(service, service.store.write(resend))
-        if loop.time() - maintained >= config.maintenance_interval:
-            maintained = loop.time()
-            if await _guarded(service, service.store.write(has_turn)):
-                while await _guarded(
-                    service, service.store.write(lambda tx: times.expire_and_activate(tx, site))
-                ):
-                    pass
-            await _guarded(service, service.clean_up())
-
-
-async def _guarded(service: Service, work: Awaitable[T]) -> T | None:
-    try:
-        return await work
-    except Exception:  # a full disk must not end the timers; the next tick tries again
-        log.exception("a timer of the %s failed", service.config.role.upper())
-        return None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

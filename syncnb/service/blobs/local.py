@@ -6,7 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
-import secrets
+import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,6 +21,7 @@ from syncnb.service.store import StoredData
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_UNPREDICTABLE = random.SystemRandom()
 
 
 class LocalBlobs:
@@ -32,10 +33,14 @@ class LocalBlobs:
         Made if it is not there.
     executor : Executor
         Where files are worked on; never on the event loop.
+    rng : random.Random, default random.SystemRandom()
+        Where names come from.
     """
 
-    def __init__(self, folder: Path, executor: Executor) -> None:
-        self._folder, self._executor = folder, executor
+    def __init__(
+        self, folder: Path, executor: Executor, rng: random.Random = _UNPREDICTABLE
+    ) -> None:
+        self._folder, self._executor, self._rng = folder, executor, rng
         folder.mkdir(parents=True, exist_ok=True)
 
     async def check(self) -> None:
@@ -49,7 +54,7 @@ class LocalBlobs:
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Stream data into a new file."""
         digest, size = hashlib.sha256(), 0
-        name = secrets.token_hex(16)
+        name = self.new_part()
         file = await self._run(self._create, name)
 
         def write(piece: bytes | bytearray) -> None:
@@ -70,7 +75,7 @@ class LocalBlobs:
 
     def new_part(self) -> str:
         """A random name."""
-        return secrets.token_hex(16)
+        return f"{self._rng.getrandbits(128):032x}"
 
     async def save_part(
         self, file: str, chunks: AsyncIterator[bytes], *, at: int, limit: int

@@ -60,8 +60,10 @@ def register(tx: Transaction, site: Site, org: str, node: Node, *, persistent: b
 
 def register_new(tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool) -> None:
     """A node is new, or empty: it gets everything that addresses it."""
+    before = tx.destination(org, node)
+    trusted = persistent and (before is None or not before.distrusted)
     tx.put_destination(DestinationRecord(org, node, persistent, site.clock()))
-    done = ("consumed", "delivered") if persistent else ("consumed",)
+    done = ("consumed", "delivered") if trusted else ("consumed",)
     listed = (tx.object(key) for key in tx.keys_at(org, node))
     addressed = (r for r in tx.objects_for(org, node) if addresses(r.meta, node))
     found = {r.key: r for r in (*listed, *addressed) if r is not None and r.sender}
@@ -80,27 +82,17 @@ def touch(
     tx: Transaction, site: Site, org: str, node: Node, *, persistent: bool | None = None
 ) -> None:
     """Note that a node was heard of."""
-    known = tx.destination(org, node)
-    if known is None or known.renew:
-        raise NoDestination(f"{node} is not registered")
+    known = _trusted(tx, org, node)
     if persistent is None:
         persistent = known.persistent
     tx.put_destination(replace(known, persistent=persistent, last_contact=site.clock()))
 
 
-def on_restored(tx: Transaction, seen: int) -> None:
-    """The records are those of a backup: nodes may know more than this CSS (sync-http.md, 17.1).
-
-    What is stored from now on is newer than anything that they have. Each has to register as new
-    once: it then forgets what it was told since the backup, and sends again what it still has.
-
-    Parameters
-    ----------
-    seen : int
-        No node has ever seen a greater instance.
-    """
-    tx.raise_number("instance", seen)
-    tx.renew_destinations()
+def _trusted(tx: Transaction, org: str, node: Node) -> DestinationRecord:
+    known = tx.destination(org, node)
+    if known is None or known.distrusted:
+        raise NoDestination(f"{node} is not registered")
+    return known
 
 
 def unregister(tx: Transaction, org: str, node: Node) -> None:
@@ -121,7 +113,7 @@ def poll_items(
         do not (15, Q14): after a restore they go on polling until their next ping.
     """
     destination = tx.destination(org, node)
-    if destination is None or (renews and destination.renew):
+    if destination is None or (renews and destination.distrusted):
         raise NoDestination(f"{node} is not registered")
     items: list[dict[str, Json]] = []
     for notice in tx.notices_for(org, node, tuple(ITEM_TYPES)):
@@ -233,6 +225,8 @@ def on_feedback(
         or notice.state not in _ACCEPTED["feedback"]
     ):
         raise Conflict(f"feedback for {key} by {node} does not fit")
+    if notice.state == "deletePending":
+        return  # the data went while it fetched them; what matters is that it hears of the deletion
     if code >= 10000:
         present = tx.delivery(key, node)
         if present is not None:

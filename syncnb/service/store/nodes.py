@@ -5,7 +5,9 @@ from __future__ import annotations
 from syncnb.service.store.records import DestinationRecord, Key, Node
 from syncnb.service.store.statements import THE_NODE, Row, Statements
 
-_COLUMNS = "org, dest_type, dest_id, persistent, last_contact, communication, code_version, renew"
+_COLUMNS = (
+    "org, dest_type, dest_id, persistent, last_contact, communication, code_version, distrusted"
+)
 
 
 class Nodes(Statements):
@@ -52,7 +54,7 @@ class Nodes(Statements):
                 "last_contact": record.last_contact,
                 "communication": record.communication,
                 "code_version": record.code_version,
-                "renew": int(record.renew),
+                "distrusted": int(record.distrusted),
             },
         )
         self.topics.add(("destinations", record.org))
@@ -64,9 +66,9 @@ class Nodes(Statements):
             {"org": org, **node._asdict(), "when": when},
         )
 
-    def renew_destinations(self) -> None:
+    def distrust_destinations(self) -> None:
         """Have every node register as new."""
-        self._change("UPDATE destinations SET renew = 1", {})
+        self._change("UPDATE destinations SET distrusted = 1", {})
 
     def remove_destination(self, org: str, node: Node) -> list[Key]:
         """Forget a node and all notices for it; returns the objects it was a destination of."""

@@ -182,4 +182,4 @@ class DestinationRecord:
     last_contact: float = 0.0  # seconds since the epoch
     communication: str = field(default="http")
     code_version: str = field(default="1.0")
-    renew: bool = False  # whether it has to register as new: the CSS may have forgotten something
+    distrusted: bool = False  # what is known of it may be wrong: it has to register as new

@@ -77,8 +77,8 @@ CREATE TABLE webhook_calls (
     tries BIGINT NOT NULL, due_at {float} NOT NULL
 );
 CREATE INDEX webhook_calls_by_time ON webhook_calls (due_at);
+ALTER TABLE destinations ADD COLUMN distrusted INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE timers (name {text} NOT NULL PRIMARY KEY, due_at {float} NOT NULL);
-ALTER TABLE destinations ADD COLUMN renew INTEGER NOT NULL DEFAULT 0;
 """
 _OF_AN_OBJECT = ("org", "object_type", "object_id")
 _OF_A_NODE = ("dest_type", "dest_id")
