@@ -12,12 +12,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from syncnb.errors import SettingsError
 from syncnb.metadata import Json
+from syncnb.service.authentication import Authentication
+from syncnb.service.authenticators import make_authenticator
 from syncnb.service.bandwidth import Bandwidth
 from syncnb.service.blobs import BlobReader, Blobs, BytesReader, LocalBlobs, LocalReader
 from syncnb.service.config import MIB, ServiceConfig
@@ -25,7 +27,6 @@ from syncnb.service.data_uris import DataFolders
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.rates import Rates
-from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
 from syncnb.service.store import Content, Node, Store, StoredData
@@ -38,6 +39,25 @@ log = logging.getLogger("syncnb.service")
 _RESEND_TIMES = (
     6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
 )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a service is to stop (rest-api.md, 4.2).
+
+    Parameters
+    ----------
+    restart : bool
+        Whether it starts again.
+    quiesce : float
+        Seconds that what is under way still has.
+    unregister : bool
+        Whether a node tells its CSS that it is gone for good.
+    """
+
+    restart: bool = False
+    quiesce: float = 0.0
+    unregister: bool = False
 
 
 class Service:
@@ -67,11 +87,14 @@ class Service:
     ) -> None:
         self.config = config
         self.is_css = config.role == "css"
-        self.authenticator = Authenticator(config.auth)
+        self.authenticator = Authentication(*make_authenticator(config))
         self.started = time.monotonic()
         self.client_requests = 0
         self.upload_owner = str(uuid.uuid4())
         self.signals = Signals()
+        self.leaving = False  # it answers 503 to everything but its health
+        self._stop: Stop | None = None
+        self._stop_asked = asyncio.Event()
         self.rates = Rates(config.rate_limit, config.rate_burst)
         self._executor = executor
         self._lock = _lock_folder(config)
@@ -99,6 +122,16 @@ class Service:
         """Remove what a crash left behind; to be awaited before the first request."""
         await self.blobs.sweep(await self.store.read(lambda tx: tx.files()))
 
+    def ask_to_stop(self, stop: Stop) -> None:
+        """Let whoever runs the service stop it; the first wish counts."""
+        self._stop = self._stop or stop
+        self._stop_asked.set()
+
+    async def asked_to_stop(self) -> Stop:
+        """Wait for such a wish."""
+        await self._stop_asked.wait()
+        return self._stop or Stop()
+
     async def finish(self) -> None:
         """Wait for what goes on behind the answers."""
         await asyncio.gather(*self._deleting.values(), return_exceptions=True)
@@ -106,6 +139,7 @@ class Service:
     def close(self) -> None:
         """Close the files; nothing may be under way."""
         self.store.close()
+        self.authenticator.close()
         os.close(self._lock)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -20,15 +20,14 @@ from syncnb.service.blobs import BlobReader
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
+from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import (
     Conflict,
-    Failed,
     Missing,
     NoDestination,
     Refused,
     Rejected,
 )
-from syncnb.service.security import Identity
 from syncnb.service.store import Content, StoreError, Topic
 from syncnb.service.wire import Malformed, byte_range, dumps
 
@@ -37,7 +36,6 @@ log = logging.getLogger("syncnb.service")
 _STATUS: dict[type[Rejected], int] = {
     Refused: 400,
     Missing: 404,
-    Failed: 500,
     Conflict: 409,
     NoDestination: 424,
 }

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from syncnb.metadata import Json
 from syncnb.service.config import MIB, ServiceConfig
-from syncnb.service.security import Login
+from syncnb.service.identity import Login
 from syncnb.service.transport import Answer, LinkDown, Transport
 from syncnb.service.wire import Malformed, dumps, loads
 
@@ -48,6 +48,13 @@ class CssLink:
         """``register``, ``register-new``, ``ping`` or ``unregister``; returns the status."""
         path = f"/spi/v1/{call}/{quote(self._org, safe='')}/{self._node}"
         status, _ = await self._send("PUT", f"{path}?persistent-storage=true", b"")
+        return status
+
+    async def resend(self) -> int:
+        """Ask for everything again; returns the status."""
+        status, _ = await self._send(
+            "PUT", f"/spi/v1/objects/{quote(self._org, safe='')}/resend", b""
+        )
         return status
 
     async def poll(self, wait: float) -> tuple[int, list[dict[str, Json]], bool]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import subprocess
 import sys
@@ -18,22 +17,6 @@ SCENARIOS = [
     for path in sorted((HERE / "scenarios").glob("*.json"))
     for scenario in json.loads(path.read_text("utf-8"))["scenarios"]
 ]
-# Areas that this release does not have yet. Strict: a scenario that begins to pass fails here.
-LATER = {
-    "acl/*": "access control lists",
-    "auth/no-credentials-css": "access control lists",
-    "down/resend": "resend",
-    "lists/*": "lists of an organisation",
-    "matrix/nodes-and-lists-css": "lists of an organisation",
-    "matrix/webhook-*": "webhooks",
-    "objects/unregistered-organisation": "lists of an organisation",
-    "policy/*": "destination policies",
-    "resend/*": "resend",
-    "shutdown/*": "shutdown by a call",
-    "up/cloud-lists": "lists of an organisation",
-    "webhook/*": "webhooks",
-}
-PASSES_ALREADY = {"policy/not-evaluated"}
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +39,7 @@ def outcome(services: Services, tmp_path_factory: pytest.TempPathFactory) -> dic
     }
 
 
-def _cases() -> list[object]:
-    cases: list[object] = []
-    for name in SCENARIOS:
-        reasons = [LATER[one] for one in LATER if fnmatch.fnmatch(name, one)]
-        marks = [pytest.mark.xfail(reason=f"later: {reasons[0]}", strict=True)] if reasons else []
-        cases.append(pytest.param(name, marks=[] if name in PASSES_ALREADY else marks))
-    return cases
-
-
-@pytest.mark.parametrize("name", _cases())
+@pytest.mark.parametrize("name", SCENARIOS)
 def test_service_answers_as_the_existing_one_did(name: str, outcome: dict[str, str]) -> None:
     """Each step of the scenario got the answer that clients rely on."""
     assert not outcome[name], outcome[name]

@@ -25,6 +25,15 @@ class Counters(Statements):
         self._put("counters", ("name",), {"name": name, "value": value})
         return value
 
+    def number(self, name: str) -> int:
+        """What a row holds; 0 if it is not there."""
+        row = self._row("SELECT value FROM counters WHERE name = :name", {"name": name})
+        return int(row[0]) if row else 0
+
+    def set_number(self, name: str, value: int) -> None:
+        """Let a row hold this."""
+        self._put("counters", ("name",), {"name": name, "value": value})
+
     def flag(self, name: str) -> bool:
         """Whether a flag was set, ever."""
         return self._row("SELECT 1 FROM counters WHERE name = :name", {"name": name}) is not None
