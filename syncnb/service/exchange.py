@@ -87,6 +87,8 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
         return text(_STATUS[type(rejected)], str(rejected))
     except Malformed as malformed:
         return text(400, str(malformed))
+    except RecursionError:
+        return text(400, "the body is nested too deeply")
     except ClientDisconnect:
         return empty(400)  # nobody is there to read it
     except OSError as error:

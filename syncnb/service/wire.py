@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ _TRUE, _FALSE = (
     {"0", "f", "F", "FALSE", "false", "False"},
 )
 _TAG = re.compile(r"</?[A-Za-z0-9]+>")
+_DEEPEST = 100  # arrays and objects in each other
 _decoder = msgspec.json.Decoder()
 
 
@@ -38,21 +40,46 @@ def dumps(value: Json) -> bytes:
 
 
 def loads(body: bytes) -> Json:
-    """The first JSON value of `body`; what follows it is ignored (rest-api.md, 1.3)."""
+    """The first JSON value of `body`; what follows it is ignored (rest-api.md, 1.3).
+
+    Half a surrogate pair becomes U+FFFD. NUL, which databases cannot hold, is refused.
+    """
     try:
-        return _decoder.decode(body)
-    except msgspec.DecodeError:
-        return _first_value(body)
+        value = _decoder.decode(body)
+    except RecursionError:
+        raise Malformed("the body is nested too deeply") from None
+    except ValueError:  # msgspec's own errors, and text that is not UTF-8
+        return _clean(_first_value(body))
+    return _clean(value) if b"\\u0000" in body else value
 
 
 def _first_value(body: bytes) -> Json:
     import json
 
+    def refuse(word: str) -> None:
+        raise Malformed(f"{word} is not JSON")
+
     try:
         text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
-        return json.JSONDecoder().raw_decode(text)[0]
-    except (ValueError, RecursionError) as error:
+        return json.JSONDecoder(parse_constant=refuse).raw_decode(text)[0]
+    except RecursionError:
+        raise Malformed("the body is nested too deeply") from None
+    except ValueError as error:
         raise Malformed(f"the body is not JSON: {error}") from None
+
+
+def _clean(value: Json) -> Json:
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Malformed("a text holds a NUL")
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Malformed("a number is too large")
+    return value
 
 
 def member(value: Mapping[str, Json], name: str) -> Json:
@@ -144,9 +171,20 @@ def _property(item: Json) -> dict[str, Json]:
     item = _object(item)
     return {
         "name": _text(member(item, "name")),
-        "value": member(item, "value"),
+        "value": _shallow(member(item, "value")),
         "type": _text(member(item, "type")),
     }
+
+
+def _shallow(value: Json, depth: int = _DEEPEST) -> Json:
+    """Any JSON, but not so deep that it could not be read back."""
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list):
+        if not depth:
+            raise Malformed("the value of a property is nested too deeply")
+        for item in items:
+            _shallow(item, depth - 1)
+    return value
 
 
 def _service(item: Json) -> dict[str, Json]:

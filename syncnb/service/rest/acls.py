@@ -66,6 +66,8 @@ class AccessLists:
         if wanted:
             _require_user_type(wanted)
         name = query.get("key") or key or EVERYTHING
+        if not is_name(name):
+            raise Refused("key is not a valid name")
         entries = await store.read(lambda tx: tx.acl(org, kind, name))
         shown = [
             {"Username": e.username, "ACLUserType": e.user_type, "ACLRole": e.role}

@@ -60,7 +60,7 @@ class Nodes:
         return await when_new(self._service, request, ("destinations", org), produce, nothing=404)
 
     async def _objects_at(self, org: str, dest_type: str, dest_id: str, word: str) -> Response:
-        if any(c in dest_type + dest_id for c in "<>"):
+        if any(c in dest_type + dest_id for c in "<>\0"):
             raise Refused("the destination holds < or >")
         if word != "objects":
             return text(404, "404 page not found")
