@@ -75,7 +75,7 @@ class Authentication:
         parts = _basic(authorization)
         if parts is None:
             return None
-        await self._refresh()
+        await self.refresh()
         key, secret = parts
         digest = hmac.digest(self._salt, secret.encode(), "sha256")
         known = self._known.get(key)
@@ -107,7 +107,8 @@ class Authentication:
         self._known[key] = _Known(digest, identity, self._clock() + _REMEMBERED)
         return identity
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Look whether the credentials changed, at most about once a second."""
         now = self._clock()
         if now - self._looked < _LOOK_AGAIN or not isinstance(self._authenticator, Refreshing):
             return

@@ -41,7 +41,7 @@ class Edge:
     def __init__(self, service: Service, transport: Transport) -> None:
         self._service = service
         self._config = service.config
-        self._link = CssLink(service.config, service.authenticator.login, transport)
+        self._link = CssLink(service.config, lambda: service.authenticator.login, transport)
         self._downloads = Downloads(service, self._link)
         self._sender = Sender(service, self._link, self._register_again)
         self._register = True
@@ -67,6 +67,7 @@ class Edge:
                         productive, waited = await self._polled()
                     except (LinkDown, StoreError) as down:
                         pause.failed(down)
+                        await self._service.authenticator.refresh()  # it may be the old login
                         await pause.after_failure()
                         continue
                     if pause.recovered():
@@ -165,7 +166,7 @@ class Edge:
 
 async def unregister(service: Service, transport: Transport) -> None:
     """Tell the CSS that a node is gone for good, if it can be reached (sync-http.md, 3)."""
-    link = CssLink(service.config, service.authenticator.login, transport)
+    link = CssLink(service.config, lambda: service.authenticator.login, transport)
     try:
         status = await link.register("unregister")
         log.info("%s left its CSS (HTTP %d)", service.config.node, status)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,7 +33,9 @@ async def run_timers(service: Service) -> None:
             if not service.is_css:
                 await _guarded(service, lambda tx: times.trim_consumed(tx, config.consumed_kept))
         often = min(longest, _OFTEN_ENOUGH)
-        if service.is_css and longest and await _due(service, "silent nodes", often):
+        if not service.is_css or not longest or time.monotonic() - service.started < 2 * often:
+            continue  # a service that was away itself hears of its nodes first
+        if await _due(service, "silent nodes", often):
             await _guarded(service, lambda tx: links.forget_silent(tx, site.clock() - longest))
 
 

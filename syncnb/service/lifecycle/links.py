@@ -107,7 +107,9 @@ def forget_silent(tx: Transaction, before: float) -> None:
             if record is not None and record.status == DELETED:
                 tx.remove_delivery(key, silent.node)
                 _finish_deletion(tx, key)
-            else:
+                continue
+            present = tx.delivery(key, silent.node)
+            if present is not None and present[0] in ("delivering", "error"):
                 tx.change_delivery(key, silent.node, "pending")
 
 

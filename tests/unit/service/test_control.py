@@ -138,6 +138,20 @@ def _json(value: object) -> str:
     return json.dumps(value)
 
 
+def test_node_takes_a_new_login_without_a_restart(tmp_path: Path, wait_until: WaitUntil) -> None:
+    with Running(tmp_path / "css", role="css") as css:
+        css.write_auth(CREDENTIALS | {"edgenode": {**CREDENTIALS["edgenode"], "secret": "new"}})
+        node = node_of(css.url, tmp_path / "ess")
+        wait_until(lambda: "refuses the node's credentials" in node.log())
+        content = node.auth.read_text().replace(
+            '"cssCredentials": {"key": "edgenode", "secret": "n"}',
+            '"cssCredentials": {"key": "edgenode", "secret": "new"}',
+        )
+        node.auth.write_text(content)
+        wait_until(lambda: css.call("admin", "GET", "destinations/myorg").ok)
+        node.stop()
+
+
 def test_malformed_wish_to_unregister_is_refused_and_stops_nothing(ess: Running) -> None:
     answer = ess.call("syncadmin", "POST", "shutdown?essunregister=perhaps")
     assert answer.status_code == 400
@@ -174,9 +188,12 @@ def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
     day = 86400
     with Running(tmp_path / "css", role="css", forget_after=2 / day, resend_interval=0.4) as css:
         node = node_of(css.url, tmp_path / "ess")
-        wait_until(lambda: css.call("admin", "GET", "destinations/myorg").ok)
+        name, gone, kept = fresh(), fresh(), fresh()
+        assert css.put(f"myorg/{kept}/a", b"x", destinationType="edge") == 204
+        wait_until(lambda: node.call("admin", "GET", f"objects/{kept}").ok)
+        assert node.call("admin", "PUT", f"objects/{kept}/a/consumed").status_code == 204
+        wait_until(lambda: statuses(css, kept) == ["consumed"])
         node.stop()
-        name, gone = fresh(), fresh()
         assert css.put(f"myorg/{name}/a", b"x", destinationType="edge") == 204
         assert css.put(f"myorg/{gone}/a", b"x", destinationsList=["edge:node1"]) == 204
         assert css.call("admin", "DELETE", f"objects/myorg/{gone}/a").status_code == 204
@@ -184,6 +201,8 @@ def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
         wait_until(lambda: css.call("admin", "GET", "destinations/myorg").status_code == 404)
         assert css.call("admin", "GET", f"objects/myorg/{gone}/a").status_code == 404
         assert statuses(css, name) == ["pending"]
+        assert statuses(css, kept) == ["consumed"]
         node.start()
         wait_until(lambda: node.call("admin", "GET", f"objects/{name}").ok)
+        assert node.call("admin", "GET", f"objects/{kept}").status_code == 404
         node.stop()

@@ -157,3 +157,11 @@ def test_stranger_cannot_tell_an_empty_organisation_from_a_private_one(css: Runn
     query = f"filters=true&objectType={name}"
     assert found(css, "myorg", query, "other-admin") == found(css, empty, query, "other-admin")
     assert found(css, "myorg", query, "user") == []
+
+
+def test_redirect_to_the_path_with_a_slash_keeps_the_query(ess: Running) -> None:
+    """Lists of an organisation cannot be had on a node (rest-api.md, 3)."""
+    answer = ess.call("admin", "GET", "objects?filters=true", allow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["Location"].endswith("/api/v1/objects/?filters=true")
+    assert ess.call("admin", "GET", "objects?filters=true").status_code == 400
