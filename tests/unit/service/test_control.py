@@ -36,8 +36,7 @@ def test_wish_for_everything_again_outlives_a_restart_while_the_css_is_away(
     tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     """And it brings back what the node lost, but nothing that its application consumed."""
-    with Running(tmp_path / "css", role="css") as css:
-        node = node_of(css.url, tmp_path / "ess")
+    with Running(tmp_path / "css", role="css") as css, node_of(css.url, tmp_path / "ess") as node:
         name, eaten = fresh(), fresh()
         for one in (name, eaten):
             assert css.put(f"myorg/{one}/a", b"x", destinationType="edge") == 204
@@ -65,7 +64,6 @@ def test_wish_for_everything_again_outlives_a_restart_while_the_css_is_away(
         wait_until(lambda: statuses(css, name) == ["delivered"])
         assert statuses(css, eaten) == ["consumed"]
         assert node.call("admin", "GET", f"objects/{eaten}").status_code == 404
-        node.stop()
 
 
 @pytest.mark.parametrize("caller", sorted({*CREDENTIALS, "nobody"}))
@@ -141,15 +139,23 @@ def _json(value: object) -> str:
 def test_node_takes_a_new_login_without_a_restart(tmp_path: Path, wait_until: WaitUntil) -> None:
     with Running(tmp_path / "css", role="css") as css:
         css.write_auth(CREDENTIALS | {"edgenode": {**CREDENTIALS["edgenode"], "secret": "new"}})
-        node = node_of(css.url, tmp_path / "ess")
-        wait_until(lambda: "refuses the node's credentials" in node.log())
-        content = node.auth.read_text().replace(
-            '"cssCredentials": {"key": "edgenode", "secret": "n"}',
-            '"cssCredentials": {"key": "edgenode", "secret": "new"}',
-        )
-        node.auth.write_text(content)
-        wait_until(lambda: css.call("admin", "GET", "destinations/myorg").ok)
-        node.stop()
+        as_node = {"X-Sync-Service-Dest": "myorg/edge/node1"}
+        ping = f"{css.url}/spi/v1/ping/"
+
+        def old_login() -> int:
+            return requests.put(
+                ping, auth=("edgenode", "n"), headers=as_node, timeout=9
+            ).status_code
+
+        wait_until(lambda: old_login() == 403)
+        with node_of(css.url, tmp_path / "ess") as node:
+            wait_until(lambda: "refuses the node's credentials" in node.log())
+            content = node.auth.read_text().replace(
+                '"cssCredentials": {"key": "edgenode", "secret": "n"}',
+                '"cssCredentials": {"key": "edgenode", "secret": "new"}',
+            )
+            node.auth.write_text(content)
+            wait_until(lambda: css.call("admin", "GET", "destinations/myorg").ok)
 
 
 def test_malformed_wish_to_unregister_is_refused_and_stops_nothing(ess: Running) -> None:
@@ -162,8 +168,10 @@ def test_malformed_wish_to_unregister_is_refused_and_stops_nothing(ess: Running)
 def test_node_keeps_only_so_many_consumed_objects_and_their_names_are_free_again(
     css: Running, tmp_path: Path, wait_until: WaitUntil
 ) -> None:
-    with Running(tmp_path / "css", role="css") as css:
-        node = node_of(css.url, tmp_path / "ess", consumed_kept=2, maintenance_interval=0.5)
+    with (
+        Running(tmp_path / "css", role="css") as css,
+        node_of(css.url, tmp_path / "ess", consumed_kept=2, maintenance_interval=0.5) as node,
+    ):
         name = fresh()
         for number in range(5):
             assert node.put(f"{name}/{number}", noData=True) == 204
@@ -178,7 +186,6 @@ def test_node_keeps_only_so_many_consumed_objects_and_their_names_are_free_again
         wait_until(lambda: left() == ["3", "4"], show=left)
         assert node.put(f"{name}/0", noData=True) == 204
         assert node.put(f"{name}/4", noData=True) == 400
-        node.stop()
 
 
 def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
@@ -186,8 +193,10 @@ def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
 ) -> None:
     """A deletion does not wait for it."""
     day = 86400
-    with Running(tmp_path / "css", role="css", forget_after=2 / day, resend_interval=0.4) as css:
-        node = node_of(css.url, tmp_path / "ess")
+    with (
+        Running(tmp_path / "css", role="css", forget_after=2 / day, resend_interval=0.4) as css,
+        node_of(css.url, tmp_path / "ess") as node,
+    ):
         name, gone, kept = fresh(), fresh(), fresh()
         assert css.put(f"myorg/{kept}/a", b"x", destinationType="edge") == 204
         wait_until(lambda: node.call("admin", "GET", f"objects/{kept}").ok)
@@ -205,4 +214,3 @@ def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
         node.start()
         wait_until(lambda: node.call("admin", "GET", f"objects/{name}").ok)
         assert node.call("admin", "GET", f"objects/{kept}").status_code == 404
-        node.stop()

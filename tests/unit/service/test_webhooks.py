@@ -75,21 +75,21 @@ def test_failed_call_is_made_again(css: Running, ess: Running, wait_until: WaitU
 
 def test_call_outlives_the_process(tmp_path: Path, wait_until: WaitUntil) -> None:
     """It is queued with the commit that completes the object."""
-    with Running(tmp_path / "css", role="css") as css:
-        node = Running(
-            tmp_path / "ess", role="ess", css_url=css.url, org_id="myorg", node="edge/node1",
-            poll_interval=0.2,
-        )  # fmt: skip
+    with (
+        Running(tmp_path / "css", role="css") as css,
+        Running(
+            tmp_path / "ess", role="ess", css_url=css.url, org_id="myorg", node="edge/node1"
+        ) as node,
+        Receiver([503, 503]) as receiver,
+    ):
         name = fresh()
-        with Receiver([503, 503]) as receiver:
-            assert register(css, f"myorg/{name}", receiver.url) == 204
-            assert node.put(f"{name}/a", b"x") == 204
-            wait_until(lambda: len(receiver.calls) == 1)
-            wait_until(lambda: "tried again" in css.log())
-            css.kill()
-            css.start()
-            wait_until(lambda: len(receiver.calls) >= 3, timeout=30)
-        node.stop()
+        assert register(css, f"myorg/{name}", receiver.url) == 204
+        assert node.put(f"{name}/a", b"x") == 204
+        wait_until(lambda: len(receiver.calls) == 1)
+        wait_until(lambda: "tried again" in css.log())
+        css.kill()
+        css.start()
+        wait_until(lambda: len(receiver.calls) >= 3, timeout=30)
 
 
 def test_slow_receiver_does_not_delay_another(
