@@ -192,9 +192,8 @@ def test_node_that_fell_silent_is_forgotten_and_gets_everything_when_it_is_back(
     tmp_path: Path, wait_until: WaitUntil
 ) -> None:
     """A deletion does not wait for it."""
-    day = 86400
     with (
-        Running(tmp_path / "css", role="css", forget_after=2 / day, resend_interval=0.4) as css,
+        Running(tmp_path / "css", role="css", forget_after=2, resend_interval=0.4) as css,
         node_of(css.url, tmp_path / "ess") as node,
     ):
         name, gone, kept = fresh(), fresh(), fresh()
