@@ -170,8 +170,9 @@ class Spi:
 
     async def _note_contact(self, org: str, node: Node) -> None:
         """A poll is a sign of life, too; now and then is often enough to write that down."""
-        now = time.monotonic()
-        if now - self._heard.get((org, node), -_CONTACT) >= _CONTACT:
+        now, known = time.monotonic(), self._heard.get((org, node))
+        often = min(_CONTACT, self._service.config.forget_after / 4 or _CONTACT)
+        if known is None or now - known >= often:
             self._heard[org, node] = now
             when = self._service.site.clock()
             await self._service.store.write(lambda tx: tx.heard_of(org, node, when))
