@@ -46,14 +46,16 @@ class AccessLists:
             raise Refused("the organisation in the path is not a valid name")
         key = parts[2] if len(parts) > 2 else ""
         if request.method == "GET":
-            return await self._read(request, kind, org, key)
+            return await self._read(request, kind, org)
         if request.method == "PUT":
             return await self._change(request, kind, org, key or EVERYTHING)
         if request.method == "DELETE":
             return await self._remove(kind, org, key, parts[3], parts[4])
         return empty(405)
 
-    async def _read(self, request: Request, kind: str, org: str, key: str) -> Response:
+    async def _read(self, request: Request, kind: str, org: str) -> Response:
+        # A key in the path is not looked at: existing clients send one, and get the list of the
+        # whole organisation (rest-api.md, 4.29).
         query, store = request.query_params, self._service.store
         try:
             keys_only = boolean(query.get("all_keys"))
@@ -65,7 +67,7 @@ class AccessLists:
         wanted = query.get("acl_usertype", "")
         if wanted:
             _require_user_type(wanted)
-        name = query.get("key") or key or EVERYTHING
+        name = query.get("key") or EVERYTHING
         if not is_name(name):
             raise Refused("key is not a valid name")
         entries = await store.read(lambda tx: tx.acl(org, kind, name))
