@@ -46,7 +46,8 @@ class ServiceApp:
     async def _answer(self, request: Request, path: str) -> Response:
         cleaned = _cleaned(path)
         if cleaned != path:
-            return RedirectResponse(quote(cleaned, safe="/:@!$&'()*+,;=~"), 307)
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(quote(cleaned, safe="/:@!$&'()*+,;=~") + query, 307)
         if path.startswith("/api/v1/"):
             return await self._rest(request, path.removeprefix("/api/v1/"))
         if path.startswith("/spi/v1/") and self._spi is not None:

@@ -65,6 +65,9 @@ class ServiceConfig:
         metavar="DIR")]
     auth: Annotated[Path, _Basic("file with the credentials of those who may log in",
         metavar="FILE")]
+    authenticator: Annotated[str, _Basic("who knows the credentials: preset is the file of auth, "
+        "dummy believes everybody and is for development on one machine, anything else is an entry "
+        "point of the group syncnb.authenticators", metavar="NAME")] = "preset"
 
     listen: Annotated[str | tuple[str, ...], _Listen(
         "where it listens: host:port, https://host:port, unix:/path or unix+tls:/path; port 0 "
@@ -134,6 +137,10 @@ class ServiceConfig:
         "a notice is taken up after six", unit="s", least=0.01, most=86400)] = 10.0
     maintenance_interval: Annotated[float, _Data("time between two looks at expirations and "
         "activation times", unit="s", least=0.01, most=86400)] = 30.0
+    forget_after: Annotated[float, _Data("time after which a node that was not heard of is "
+        "forgotten; 0: never", role="css", unit="s", least=0)] = 30.0 * 86400
+    consumed_kept: Annotated[int, _Data("objects of its own that stay on record after the cloud "
+        "consumed them", role="ess", least=0)] = 1000
 
     max_request_line: Annotated[int, _Limit("largest request target (beyond: 414)",
         unit="bytes", least=1024)] = 16 << 10
@@ -185,6 +192,13 @@ class ServiceConfig:
             )
         self._check_pair("tls_cert", "tls_key")
         self._check_storage()
+        open_to_all = next((one.url() for one in self.addresses if not one.is_local), None)
+        if self.authenticator == "dummy" and open_to_all is not None:
+            raise SettingsError(
+                "authenticator",
+                f"dummy believes everybody, and {open_to_all} can be reached from outside",
+                "listen on 127.0.0.1, or take preset",
+            )
         if self.role == "ess":
             self._check_node()
 

@@ -11,12 +11,14 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from syncnb.errors import SettingsError
 from syncnb.metadata import Json
+from syncnb.service.authentication import Authentication
+from syncnb.service.authenticators import make_authenticator
 from syncnb.service.bandwidth import Bandwidth
 from syncnb.service.blobs import BlobReader, BytesReader, LocalReader
 from syncnb.service.blobs.base import DAY
@@ -25,11 +27,10 @@ from syncnb.service.data_uris import DataFolders
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.rates import Rates
-from syncnb.service.security import Authenticator
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
 from syncnb.service.storage import backend_of, blobs_of, is_private, lock_folder, unusable
-from syncnb.service.store import Content, Node, Store, StoredData, StoreError, Topic, Transaction
+from syncnb.service.store import Content, Node, Store, StoredData, StoreError, Topic
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +39,25 @@ log = logging.getLogger("syncnb.service")
 _RESEND_TIMES = (
     6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
 )
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a service is to stop (rest-api.md, 4.2).
+
+    Parameters
+    ----------
+    restart : bool
+        Whether it starts again.
+    quiesce : float
+        Seconds that what is under way still has.
+    unregister : bool
+        Whether a node tells its CSS that it is gone for good.
+    """
+
+    restart: bool = False
+    quiesce: float = 0.0
+    unregister: bool = False
 
 
 class Service:
@@ -67,11 +87,14 @@ class Service:
     ) -> None:
         self.config = config
         self.is_css = config.role == "css"
-        self.authenticator = Authenticator(config.auth)
+        self.authenticator = Authentication(*make_authenticator(config))
         self.started = time.monotonic()
         self.client_requests = 0
         self.upload_owner = str(uuid.uuid4())
         self.signals = Signals()
+        self.leaving = False  # it answers 503 to everything but its health
+        self._stop: Stop | None = None
+        self._stop_asked = asyncio.Event()
         self.rates = Rates(config.rate_limit, config.rate_burst)
         self._executor = executor
         self._deleting: dict[str, asyncio.Task[None]] = {}
@@ -116,16 +139,22 @@ class Service:
         if is_private(self.config):
             await self._sweep(older_than=0)
 
-    def has_turn(self, tx: Transaction, timer: str, interval: float) -> bool:
-        """Whether what is to be done every `interval` seconds by one of all processes is ours."""
-        alone = not self.config.database  # no need to write that down, on flash at the edge
-        return alone or tx.timer_is_due(timer, self.site.clock(), interval)
-
     async def clean_up(self) -> None:
-        """Once a day, by one of all processes: remove what crashes left behind."""
-        now = self.site.clock()
-        if await self.store.write(lambda tx: tx.timer_is_due("sweep", now, DAY)):
+        """Remove what crashes left behind, once a day by one of all processes."""
+        try:
             await self._sweep(older_than=DAY)
+        except (OSError, StoreError):  # tomorrow is another day
+            log.exception("files without a record could not be removed")
+
+    def ask_to_stop(self, stop: Stop) -> None:
+        """Let whoever runs the service stop it; the first wish counts."""
+        self._stop = self._stop or stop
+        self._stop_asked.set()
+
+    async def asked_to_stop(self) -> Stop:
+        """Wait for such a wish."""
+        await self._stop_asked.wait()
+        return self._stop or Stop()
 
     async def finish(self) -> None:
         """Wait for what goes on behind the answers."""
@@ -134,6 +163,7 @@ class Service:
     def close(self) -> None:
         """Close the files; nothing may be under way."""
         self._leave.close()
+        self.authenticator.close()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what works on files off the event loop."""

@@ -13,6 +13,7 @@ from syncnb.service.downloads import Downloads
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.outbox import Todo
 from syncnb.service.link import CssLink
+from syncnb.service.resend import run_resend
 from syncnb.service.sender import Sender
 from syncnb.service.store import Key, StoreError
 from syncnb.service.transport import LinkDown, Transport
@@ -40,7 +41,7 @@ class Edge:
     def __init__(self, service: Service, transport: Transport) -> None:
         self._service = service
         self._config = service.config
-        self._link = CssLink(service.config, service.authenticator.login, transport)
+        self._link = CssLink(service.config, lambda: service.authenticator.login, transport)
         self._downloads = Downloads(service, self._link)
         self._sender = Sender(service, self._link, self._register_again)
         self._register = True
@@ -53,6 +54,7 @@ class Edge:
             async with asyncio.TaskGroup() as group:
                 self._downloads.start(group)
                 group.create_task(self._sender.run(group))
+                group.create_task(run_resend(self._service, self._link, self._register_again))
                 pinged = loop.time()
                 pause = Pause(self._config.poll_interval)
                 while True:
@@ -65,6 +67,7 @@ class Edge:
                         productive, waited = await self._polled()
                     except (LinkDown, StoreError) as down:
                         pause.failed(down)
+                        await self._service.authenticator.refresh()  # it may be the old login
                         await pause.after_failure()
                         continue
                     if pause.recovered():
@@ -159,6 +162,18 @@ class Edge:
         if status == 424:
             self._register = True
         return status in (204, 409)
+
+
+async def unregister(service: Service, transport: Transport) -> None:
+    """Tell the CSS that a node is gone for good, if it can be reached (sync-http.md, 3)."""
+    link = CssLink(service.config, lambda: service.authenticator.login, transport)
+    try:
+        status = await link.register("unregister")
+        log.info("%s left its CSS (HTTP %d)", service.config.node, status)
+    except LinkDown as down:
+        log.warning("the CSS could not be told that %s leaves: %s", service.config.node, down)
+    finally:
+        await link.close()
 
 
 class Pause:

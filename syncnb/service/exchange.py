@@ -20,15 +20,14 @@ from syncnb.service.blobs import BlobReader, BlobsError
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
+from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import (
     Conflict,
-    Failed,
     Missing,
     NoDestination,
     Refused,
     Rejected,
 )
-from syncnb.service.security import Identity
 from syncnb.service.store import Content, StoreError, Topic
 from syncnb.service.wire import Malformed, byte_range, dumps
 
@@ -37,7 +36,6 @@ log = logging.getLogger("syncnb.service")
 _STATUS: dict[type[Rejected], int] = {
     Refused: 400,
     Missing: 404,
-    Failed: 500,
     Conflict: 409,
     NoDestination: 424,
 }
@@ -89,6 +87,8 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
         return text(_STATUS[type(rejected)], str(rejected))
     except Malformed as malformed:
         return text(400, str(malformed))
+    except RecursionError:
+        return text(400, "the body is nested too deeply")
     except ClientDisconnect:
         return empty(400)  # nobody is there to read it
     except BlobsError as error:

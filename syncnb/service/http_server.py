@@ -67,7 +67,9 @@ class HttpServer(uvicorn.Server):
         """Serve every listener."""
         loop = asyncio.get_running_loop()
         self.servers = []
+        self._first: list[int] = []  # of the servers of each site
         for site in self.sites:
+            self._first.append(len(self.servers))
             config = _config(site.app, site.config.keep_alive)
             config.load()
 
@@ -90,6 +92,12 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Accept nothing more; requests under way go on to their end."""
         self.should_exit = True
+
+    def close_site(self, number: int) -> None:
+        """Accept no more connections to one of the services."""
+        first = self._first[number]
+        for server in self.servers[first : first + len(self.sites[number].listeners)]:
+            server.close()
 
     def end(self) -> None:
         """Break off what is under way: each request sees that its caller has gone."""

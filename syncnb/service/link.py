@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import quote
 
 from syncnb.metadata import Json
 from syncnb.service.config import MIB, ServiceConfig
-from syncnb.service.security import Login
+from syncnb.service.identity import Login
 from syncnb.service.transport import Answer, LinkDown, Transport
 from syncnb.service.wire import Malformed, dumps, loads
 
@@ -23,22 +23,20 @@ class CssLink:
     ----------
     config : ServiceConfig
         Of the ESS.
-    login : Login
-        What the node shows.
+    login : callable
+        Returns what the node shows; it may change.
     transport : Transport
         What carries them.
     """
 
-    def __init__(self, config: ServiceConfig, login: Login, transport: Transport) -> None:
+    def __init__(
+        self, config: ServiceConfig, login: Callable[[], Login], transport: Transport
+    ) -> None:
         self._org = config.org_id
         self._node = f"{config.node_type}/{config.node_id}"
         self._transport = transport
         self._whole, self._stall = config.call_timeout, config.stall_timeout
-        basic = b64encode(f"{login.key}:{login.secret}".encode()).decode()
-        self._identity = {
-            "Authorization": f"Basic {basic}",
-            "X-Sync-Service-Dest": f"{config.org_id}/{self._node}",
-        }
+        self._login = login
 
     async def close(self) -> None:
         """Close the connections."""
@@ -48,6 +46,13 @@ class CssLink:
         """``register``, ``register-new``, ``ping`` or ``unregister``; returns the status."""
         path = f"/spi/v1/{call}/{quote(self._org, safe='')}/{self._node}"
         status, _ = await self._send("PUT", f"{path}?persistent-storage=true", b"")
+        return status
+
+    async def resend(self) -> int:
+        """Ask for everything again; returns the status."""
+        status, _ = await self._send(
+            "PUT", f"/spi/v1/objects/{quote(self._org, safe='')}/resend", b""
+        )
         return status
 
     async def poll(self, wait: float) -> tuple[int, list[dict[str, Json]], bool]:
@@ -134,6 +139,12 @@ class CssLink:
         total: float | None = None,
         silence: float | None = None,
     ) -> AbstractAsyncContextManager[Answer]:
+        login = self._login()
+        basic = b64encode(f"{login.key}:{login.secret}".encode()).decode()
+        identity = {
+            "Authorization": f"Basic {basic}",
+            "X-Sync-Service-Dest": f"{self._org}/{self._node}",
+        }
         return self._transport.open(
-            method, path, {**self._identity, **headers}, body, total=total, silence=silence
+            method, path, {**identity, **headers}, body, total=total, silence=silence
         )

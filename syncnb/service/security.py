@@ -1,25 +1,22 @@
-"""Who is calling, and what they may do (rest-api.md, 2).
+"""What a caller may do (rest-api.md, 2.4-2.8; sync-http.md, 2.2).
 
-Access control lists are empty here: regular users read what is public and write nothing.
+The decisions are functions of the identity and of what the records say; access control lists count
+for the kind of user that they name.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import json
-import secrets
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import Enum
-from pathlib import Path
 
-from syncnb.errors import SettingsError
 from syncnb.metadata import Json
-from syncnb.service.store import Node
+from syncnb.service.identity import Identity
+from syncnb.service.lifecycle.policies import is_named, listed_services
+from syncnb.service.store import AclEntry, Key, Node, ObjectRecord, Transaction
 
-_KINDS = {"admin", "edgenode", "user", "syncadmin", "service"}
+_USER_TYPES = {"user": "user", "nodeuser": "node"}  # kind of identity -> ACLUserType
+_UPGRADES = "agent_upgrade_manifests"  # the type that every node may read, and few may write
+EVERYTHING = "*"  # the key of an organisation-wide list, and the name of everybody
 
 
 class Access(Enum):
@@ -30,88 +27,10 @@ class Access(Enum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """An authenticated caller.
-
-    Parameters
-    ----------
-    kind : str
-        ``admin``, ``edgenode``, ``user``, ``syncadmin`` or ``service``.
-    org : str
-        Its organisation; empty for a ``syncadmin``.
-    user : str
-        User ID; ``type/id`` of an edge node.
-    """
-
-    kind: str
-    org: str
-    user: str
-
-    @property
-    def node(self) -> Node | None:
-        """The node that an edge node's identity stands for."""
-        dest_type, _, dest_id = self.user.partition("/")
-        return Node(dest_type, dest_id) if self.kind == "edgenode" and dest_id else None
-
-
-@dataclass(frozen=True)
-class Login:
-    """The key and secret that an ESS shows to its CSS."""
-
-    key: str
-    secret: str = field(repr=False)
-
-
-class Authenticator:
-    """Checks HTTP Basic credentials against a file in the preset form (rest-api.md, 2.3).
-
-    Secrets are kept as salted digests only.
-
-    Parameters
-    ----------
-    path : Path
-        The credentials file.
-
-    Raises
-    ------
-    SettingsError
-        The file is not there or not of that form.
-    """
-
-    def __init__(self, path: Path) -> None:
-        content = _read(path)
-        self._salt = secrets.token_bytes(16)
-        self._nobody = self._digest(secrets.token_hex(16))
-        self._known: dict[str, tuple[bytes, Identity]] = {}
-        for key, entry in content.get("credentials", {}).items():
-            kind = str(entry.get("type", "")).lower()
-            if kind in _KINDS:
-                org = "" if kind == "syncadmin" else entry.get("orgID", "")
-                identity = Identity(kind, org, entry.get("username", ""))
-                self._known[key] = (self._digest(entry.get("secret", "")), identity)
-        login = content.get("cssCredentials") or {}
-        self.login = Login(login.get("key", ""), login.get("secret", ""))
-
-    def identify(self, authorization: str | None) -> Identity | None:
-        """The identity behind an ``Authorization`` header, or None."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "basic":
-            return None
-        try:
-            key, colon, secret = base64.b64decode(token, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            return None
-        digest, identity = self._known.get(key, (self._nobody, None))
-        matches = hmac.compare_digest(digest, self._digest(secret))
-        return identity if matches and colon else None
-
-    def _digest(self, secret: str) -> bytes:
-        return hashlib.blake2b(secret.encode(), key=self._salt, digest_size=32).digest()
-
-
-def read_access(identity: Identity, org: str, *, is_css: bool) -> Access:
-    """What an identity may see of the objects of an organisation."""
+def type_access(
+    tx: Transaction, identity: Identity, org: str, object_type: str, *, is_css: bool
+) -> Access:
+    """What an identity may see of the objects of a type."""
     if identity.kind == "syncadmin":
         return Access.FULL
     if identity.kind == "edgenode":
@@ -120,43 +39,155 @@ def read_access(identity: Identity, org: str, *, is_css: bool) -> Access:
         return Access.FULL if identity.org == org else Access.DENIED
     if identity.kind == "service":
         return Access.DENIED
-    return Access.FULL if identity.kind == "admin" and identity.org == org else Access.PUBLIC
+    if identity.org != org:
+        return Access.PUBLIC
+    if identity.kind in ("admin", "objectadmin"):
+        return Access.FULL
+    if identity.kind == "nodeuser" and object_type == _UPGRADES:
+        return Access.FULL
+    for key in (object_type, EVERYTHING):
+        if _entry(tx.acl(org, "objects", key), identity) is not None:
+            return Access.FULL
+    return Access.PUBLIC
 
 
-def may_write(identity: Identity, org: str, *, is_css: bool) -> bool:
-    """Whether an identity may change objects of an organisation (rest-api.md, 2.5)."""
+def object_access(
+    tx: Transaction,
+    identity: Identity,
+    key: Key,
+    record: ObjectRecord | None,
+    *,
+    is_css: bool,
+    removed_too: bool = False,
+) -> Access:
+    """What an identity may see of one object.
+
+    Parameters
+    ----------
+    record : ObjectRecord or None
+        The object, if there is one.
+    removed_too : bool, default False
+        Whether a service counts that the policy listed once (rest-api.md, 8.8).
+    """
+    access = type_access(tx, identity, key.org, key.object_type, is_css=is_css)
+    if access is Access.FULL and identity.kind == "service":
+        return _service_access(identity, record, removed_too=removed_too)
+    return access
+
+
+def _service_access(
+    identity: Identity, record: ObjectRecord | None, *, removed_too: bool
+) -> Access:
+    if record is None:
+        return Access.DENIED
+    services = listed_services(record)
+    if not services or is_named(services, identity.user):
+        return Access.FULL
+    if removed_too and is_named(record.removed_services, identity.user):
+        return Access.FULL
+    return Access.PUBLIC if record.meta["public"] else Access.DENIED
+
+
+def shows(access: Access, record: ObjectRecord) -> bool:
+    """Whether an object appears to somebody with this access to it."""
+    return access is Access.FULL or (access is Access.PUBLIC and bool(record.meta["public"]))
+
+
+def writes_without_lists(
+    identity: Identity, org: str, object_type: str, *, is_css: bool
+) -> bool | None:
+    """Whether an identity may write objects of a type; None if access control lists say so."""
     if identity.kind == "syncadmin":
         return True
     if identity.kind == "edgenode" or identity.org != org:
         return False
-    return not is_css or identity.kind == "admin"
+    if not is_css or identity.kind == "admin":
+        return True
+    if identity.kind == "objectadmin":
+        return object_type != _UPGRADES
+    return None if identity.kind in _USER_TYPES else False
 
 
-def link_node(identity: Identity | None, header: str | None) -> tuple[str, Node] | None:
-    """Organisation and node of a call on the link (sync-http.md, 2.2), or None."""
-    parts = (header or "").split("/")
-    if identity is None or len(parts) != 3 or not all(parts):
+def may_write(
+    tx: Transaction, identity: Identity, key: Key, meta: Mapping[str, Json], *, is_css: bool
+) -> bool:
+    """Whether an identity may store an object with these metadata (rest-api.md, 2.5)."""
+    verdict = writes_without_lists(identity, key.org, key.object_type, is_css=is_css)
+    if verdict is not None:
+        return verdict
+    return writes_type(tx, identity, key.org, key.object_type) and _reaches(
+        tx, identity, key.org, meta
+    )
+
+
+def writes_type(tx: Transaction, identity: Identity, org: str, object_type: str) -> bool:
+    """Whether the lists make an identity a writer of a type: the first entry that fits decides."""
+    for key in (object_type, EVERYTHING):
+        entry = _entry(tx.acl(org, "objects", key), identity)
+        if entry is not None:
+            return entry.role == "aclWriter"
+    return False
+
+
+def may_hook(
+    tx: Transaction, identity: Identity, org: str, object_type: str, *, is_css: bool
+) -> bool:
+    """Whether an identity may have a URL called when objects of a type arrive (2.8)."""
+    if identity.kind == "syncadmin":
+        return True
+    if identity.org != org or identity.kind in ("edgenode", "service"):
+        return False
+    if not is_css or identity.kind in ("admin", "objectadmin"):
+        return True
+    return writes_type(tx, identity, org, object_type)
+
+
+def link_node(identity: Identity, header: str) -> tuple[str, Node] | None:
+    """Organisation and node of a call on the link (sync-http.md, 2.2); None if it may not."""
+    found = _named_node(header)
+    if found is None or found[0] != identity.org:
         return None
-    org, node = parts[0], Node(parts[1], parts[2])
-    if identity.org != org:
-        return None
-    if identity.kind == "admin" or (identity.kind == "edgenode" and identity.node == node):
-        return org, node
+    if identity.kind == "admin" or (identity.kind == "edgenode" and identity.node == found[1]):
+        return found
     return None
 
 
-def _read(path: Path) -> dict[str, Json]:
-    remedy = (
-        'write {"credentials": {"KEY": {"secret": ..., "orgID": ..., "username": ..., "type": '
-        '"admin"}}} into it'
+def user_node(tx: Transaction, identity: Identity, header: str) -> tuple[str, Node] | None:
+    """The same for a regular user, who may stand for nodes of the types that the lists allow."""
+    found = _named_node(header)
+    if found is None or not _reaches_type(tx, identity, identity.org, found[1].dest_type):
+        return None
+    return identity.org, found[1]
+
+
+def _named_node(header: str) -> tuple[str, Node] | None:
+    parts = header.split("/")
+    if len(parts) != 3 or not all(parts):
+        return None
+    return parts[0], Node(parts[1], parts[2])
+
+
+def _reaches(tx: Transaction, identity: Identity, org: str, meta: Mapping[str, Json]) -> bool:
+    """Whether an identity may address the destinations that the metadata name."""
+    types = {entry.partition(":")[0] for entry in meta["destinationsList"] or ()}
+    if meta["destinationType"]:
+        types.add(meta["destinationType"])
+    if not types and meta["destinationPolicy"] is None:
+        return _entry(tx.acl(org, "destinations", EVERYTHING), identity) is not None
+    return all(_reaches_type(tx, identity, org, dest_type) for dest_type in types)
+
+
+def _reaches_type(tx: Transaction, identity: Identity, org: str, dest_type: str) -> bool:
+    return any(
+        _entry(tx.acl(org, "destinations", key), identity) is not None
+        for key in (dest_type, EVERYTHING)
     )
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError("auth", f"{path} cannot be read ({error.strerror})", remedy) from error
-    except ValueError as error:
-        raise SettingsError("auth", f"{path} is not JSON ({error})", remedy) from error
-    entries = content.get("credentials", {}) if isinstance(content, dict) else None
-    if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
-        raise SettingsError("auth", f"{path} has no object of credentials", remedy)
-    return dict(content)
+
+
+def _entry(entries: list[AclEntry], identity: Identity) -> AclEntry | None:
+    """The first entry of a list that names an identity, or everybody of its kind."""
+    user_type = _USER_TYPES.get(identity.kind)
+    for entry in entries:
+        if entry.user_type == user_type and entry.username in (EVERYTHING, identity.user):
+            return entry
+    return None

@@ -6,25 +6,25 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any
 
 from syncnb.service.access import AccessLog
 from syncnb.service.admission import Admission, open_files_limit
 from syncnb.service.app import ServiceApp
 from syncnb.service.config import ServiceConfig
-from syncnb.service.core import Service
-from syncnb.service.edge import Edge
+from syncnb.service.core import Service, Stop
 from syncnb.service.http_server import HttpServer, Site
 from syncnb.service.listeners import Listener, listen
-from syncnb.service.timers import run_timers
+from syncnb.service.running import run_service
 from syncnb.service.tls import ServerTls, client_context
 from syncnb.service.transport import HttpTransport
 
-T = TypeVar("T")
 log = logging.getLogger("syncnb.service")
 
 
@@ -56,10 +56,10 @@ def serve(
     """
     if configs:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(configs, on_ready, on_stoppable))
+            runner.run(_serve_until_stopped(configs, on_ready, on_stoppable))
 
 
-async def _serve(
+async def _serve_until_stopped(
     configs: Sequence[ServiceConfig],
     on_ready: Callable[[list[str]], None] | None,
     on_stoppable: Callable[[Callable[[], object]], None] | None,
@@ -68,6 +68,17 @@ async def _serve(
     if on_stoppable is not None:
         loop = asyncio.get_running_loop()
         on_stoppable(lambda: loop.call_soon_threadsafe(stopping.ask))
+    while configs:
+        configs = await _serve(configs, stopping, on_ready)
+        on_ready = None  # it said so the first time
+
+
+async def _serve(
+    configs: Sequence[ServiceConfig],
+    stopping: _Stopping,
+    on_ready: Callable[[list[str]], None] | None,
+) -> Sequence[ServiceConfig]:
+    """Serve until the end; returns what is to be started again, where it listened."""
     units: list[_Unit] = []
     files = open_files_limit()
 
@@ -90,13 +101,16 @@ async def _serve(
             for unit in units:
                 unit.read_certificates()
                 await unit.service.open_for_business()
-            await _run(units, HttpServer([u.site(files) for u in units]), stopping, on_ready)
+            again = [unit.config_to_restart() for unit in units]
+            server = HttpServer([unit.site(files) for unit in units])
+            restart = await _run(units, server, stopping, on_ready)
         finally:
             for unit in units:
                 await unit.service.finish()
             executor.shutdown()  # what is being written is written to the end
             for unit in units:
                 unit.service.close()
+    return again if restart else ()
 
 
 class _Unit:
@@ -130,17 +144,14 @@ class _Unit:
         context = self.tls.context if self.tls is not None else None
         return Site(app, config, Admission(config, files), self.listeners, context)
 
-    def background(self) -> Iterator[Coroutine[Any, Any, None]]:
-        """What goes on besides requests."""
-        yield run_timers(self.service)
-        if self.tls is not None:
-            yield self.tls.watch()
-        if not self.service.is_css:
-            config = self.service.config
-            transport = HttpTransport(
-                config.css_url, self._link_tls, connect_timeout=config.connect_timeout
-            )
-            yield Edge(self.service, transport).run()
+    def config_to_restart(self) -> ServiceConfig:
+        """Its configuration, with the ports that it really has."""
+        return replace(self.service.config, listen=tuple(one.url for one in self.listeners))
+
+    def transport(self) -> HttpTransport:
+        """What carries the calls of a node."""
+        config = self.service.config
+        return HttpTransport(config.css_url, self._link_tls, connect_timeout=config.connect_timeout)
 
 
 async def _run(
@@ -148,9 +159,16 @@ async def _run(
     server: HttpServer,
     stopping: _Stopping,
     on_ready: Callable[[list[str]], None] | None,
-) -> None:
+) -> bool:
+    """Serve until all services or the process are to stop; whether they are to start again."""
     serving = asyncio.create_task(server.serve())
-    background = [asyncio.create_task(work) for unit in units for work in unit.background()]
+    running = {
+        asyncio.create_task(
+            run_service(unit.service, unit.transport, partial(server.close_site, number))
+        )
+        for number, unit in enumerate(units)
+    }
+    watching = [asyncio.create_task(unit.tls.watch()) for unit in units if unit.tls is not None]
     stop = asyncio.create_task(stopping.asked.wait())
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
@@ -162,14 +180,12 @@ async def _run(
     if on_ready is not None and not serving.done():
         on_ready([listener.url for unit in units for listener in unit.listeners])
     try:
-        # Whatever ends first, a wanted stop or a failure, ends them all.
-        done, _ = await asyncio.wait(
-            (stop, serving, *background), return_when=asyncio.FIRST_COMPLETED
-        )
+        return await _until_over(running, stop, serving, *watching)
     finally:
         server.stop()
         for unit in units:
             unit.service.signals.stop()
+        background = [*running, *watching]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -182,9 +198,24 @@ async def _run(
             server.end()
         await serving
         await server.finish()
-    for task in background:
-        if task in done:
+
+
+async def _until_over(running: set[asyncio.Task[Stop]], *ends: asyncio.Task[Any]) -> bool:
+    """Wait for one of `ends`, a failure, or the last service; whether to start again.
+
+    A service that was asked to stop leaves the others of its process alone; one that is to start
+    again takes them along.
+    """
+    left = set(running)
+    while left:
+        done, _ = await asyncio.wait((*ends, *left), return_when=asyncio.FIRST_COMPLETED)
+        for task in done - left:
             task.result()
+            return False
+        left -= done
+        if any(task.result().restart for task in done & running):
+            return True
+    return False
 
 
 class _Stopping:

@@ -32,7 +32,7 @@ from syncnb.service.lifecycle import (
     receiving,
 )
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED, WITHOUT_DATA
-from syncnb.service.security import link_node
+from syncnb.service.security import link_node, user_node
 from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
 from syncnb.service.wire import Malformed, boolean, decode_meta, is_name, loads, member
@@ -48,6 +48,7 @@ _REPORTS = (
     "ackreceived",
 )
 _MOST_HANDOUTS = 5  # of one unacknowledged item in a row
+_CONTACT = 1800.0  # seconds between two notes of when a node polled
 _HOLD_BACK = 5.0  # seconds that it is then held back (sync-http.md, 4, "Danger")
 
 
@@ -81,6 +82,7 @@ class Spi:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._heard: dict[tuple[str, Node], float] = {}
         self._handouts: dict[tuple[str, Node], dict[tuple[Json, ...], _Handouts]] = {}
 
     async def __call__(self, request: Request, path: str) -> Response:
@@ -88,6 +90,8 @@ class Spi:
         return await guarded(lambda: self._route(request, path))
 
     async def _route(self, request: Request, path: str) -> Response:
+        if self._service.leaving:
+            return empty(503)
         area, _, rest = path.partition("/")
         if area in _REGISTRATION:
             if request.method != "PUT":
@@ -99,7 +103,7 @@ class Spi:
             return empty(405)
         polls = request.method == "GET" and rest == ""
         # A report that is refused is repeated and holds up all others (sync-http.md, 10.1).
-        org, node = self._identify(request, limited=polls)
+        org, node = await self._identify(request, limited=polls)
         if polls:
             return await self._poll(request, org, node)
         parts = rest.split("/")
@@ -114,16 +118,22 @@ class Spi:
             return await self._get_data(request, call)
         return await self._put(request, call)
 
-    def _identify(self, request: Request, *, limited: bool) -> tuple[str, Node]:
-        identity = self._service.authenticator.identify(request.headers.get("authorization"))
-        found = link_node(identity, request.headers.get("x-sync-service-dest"))
-        if identity is None or found is None:
+    async def _identify(self, request: Request, *, limited: bool) -> tuple[str, Node]:
+        service, headers = self._service, request.headers
+        identity = await service.authenticator.identify(headers.get("authorization"))
+        if identity is None:
             raise Denied
-        admitted(self._service, request, identity, limited=limited)
+        header = headers.get("x-sync-service-dest", "")
+        found = link_node(identity, header)
+        if found is None and identity.kind == "user":
+            found = await service.store.read(lambda tx: user_node(tx, identity, header))
+        if found is None:
+            raise Denied
+        admitted(service, request, identity, limited=limited)
         return found
 
     async def _registration(self, request: Request, area: str) -> Response:
-        org, node = self._identify(request, limited=True)
+        org, node = await self._identify(request, limited=True)
         if not (is_name(node.dest_type) and is_name(node.dest_id)):
             raise Refused(f"{node} is not a valid destination")
         try:
@@ -150,6 +160,7 @@ class Spi:
         return empty(204)
 
     async def _poll(self, request: Request, org: str, node: Node) -> Response:
+        await self._note_contact(org, node)
         ours = preferred_wait(request) > 0  # only nodes of this kind ask for it
 
         async def produce() -> Json:
@@ -160,6 +171,15 @@ class Spi:
 
         topic = ("notices", org, *node)
         return await when_new(self._service, request, topic, produce, nothing=204)
+
+    async def _note_contact(self, org: str, node: Node) -> None:
+        """A poll is a sign of life, too; now and then is often enough to write that down."""
+        now, known = time.monotonic(), self._heard.get((org, node))
+        often = min(_CONTACT, self._service.config.forget_after / 4 or _CONTACT)
+        if known is None or now - known >= often:
+            self._heard[org, node] = now
+            when = self._service.site.clock()
+            await self._service.store.write(lambda tx: tx.heard_of(org, node, when))
 
     def _without_ignored(
         self, who: tuple[str, Node], items: list[dict[str, Json]]

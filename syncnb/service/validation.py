@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 
 from syncnb.metadata import Json
 from syncnb.service.lifecycle import Refused
+from syncnb.service.lifecycle.policies import parse_range
 from syncnb.service.lifecycle.sending import parse_node
 from syncnb.service.wire import has_tag, is_file_uri, is_name, parse_time
-
-_PART = r"(?:0|[1-9]\d*)"
-_VERSION = rf"{_PART}(?:\.{_PART}){{0,2}}"
-_RANGE = re.compile(rf"{_VERSION}|[\[(]\s*{_VERSION}\s*,\s*(?:{_VERSION}|INFINITY)\s*[\])]")
 
 
 def validate(
@@ -110,7 +106,7 @@ def _addresses(meta: dict[str, Json], is_css: bool) -> None:
         for entry in policy["services"] or ():
             _need(all(entry.values()), "a service of the policy lacks a member")
             _need(
-                _RANGE.fullmatch(entry["version"].strip()) is not None,
+                parse_range(entry["version"]) is not None,
                 f"{entry['version']!r} is not a version or a range of versions",
             )
     _need(not dest_type or is_name(dest_type), "destinationType is not a valid name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ _TRUE, _FALSE = (
     {"0", "f", "F", "FALSE", "false", "False"},
 )
 _TAG = re.compile(r"</?[A-Za-z0-9]+>")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_DEEPEST = 32  # arrays and objects in one another; indented, each level costs more than the last
 _decoder = msgspec.json.Decoder()
 
 
@@ -38,24 +42,65 @@ def dumps(value: Json) -> bytes:
 
 
 def loads(body: bytes) -> Json:
-    """The first JSON value of `body`; what follows it is ignored (rest-api.md, 1.3)."""
+    """The first JSON value of `body`; what follows it is ignored (rest-api.md, 1.3).
+
+    NUL and lone surrogates, which not every database can hold, become U+FFFD like bytes that are
+    not UTF-8.
+
+    Raises
+    ------
+    Malformed
+        It does not begin with a JSON value, or that is nested too deeply.
+    """
     try:
-        return _decoder.decode(body)
-    except msgspec.DecodeError:
-        return _first_value(body)
+        value = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _first_value(body)
+    if isinstance(value, dict | list):
+        _require_shallow(value)
+    return _storable(value) if _MAY_BE_UNSTORABLE.search(body) else value
 
 
 def _first_value(body: bytes) -> Json:
     import json
 
+    decoder = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
     try:
         text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
-        value = json.JSONDecoder().raw_decode(text)[0]
-        # Halves of characters, which JSON can escape but nobody can store, become U+FFFD.
-        whole = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass")
-        return json.loads(whole.decode("utf-16", "replace"))
+        return decoder.raw_decode(text)[0]
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise Malformed(f"{text[:40]} is no number that JSON has")
+    return number
+
+
+def _require_shallow(value: Json) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise Malformed(f"the JSON is nested more than {_DEEPEST} deep")
+
+
+def _storable(value: Json) -> Json:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
 
 
 def member(value: Mapping[str, Json], name: str) -> Json:
@@ -103,17 +148,29 @@ def _typed(name: str, item: Json) -> Json:
     wanted = type(_DEFAULTS[name])
     if type(item) is not wanted:
         raise Malformed(f"{name} is not a {wanted.__name__}")
-    if wanted is int and not -(2**63) <= item < 2**63:
+    return int64(item, name) if wanted is int else item
+
+
+def int64(value: Json, name: str) -> int:
+    """An integer that fits 64 bits, which is what `name` has to be."""
+    if type(value) is not int:
+        raise Malformed(f"{name} is not an integer")
+    if not -(2**63) <= value < 2**63:
         raise Malformed(f"{name} does not fit 64 bits")
-    return item
+    return value
+
+
+def instance(text: str) -> int:
+    """An instance in a path: a decimal number of 64 bits (sync-http.md, 5)."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        raise Malformed(f"{text[:40]!r} is not a decimal number of 64 bits")
+    return int64(int(text), text)
 
 
 def _policy(value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise Malformed("destinationPolicy is not a JSON object")
-    timestamp = member(value, "timestamp") or 0
-    if type(timestamp) is not int:
-        raise Malformed("the policy's timestamp is not an integer")
+    timestamp = int64(member(value, "timestamp") or 0, "the policy's timestamp")
     return {
         "properties": _items(value, "properties", _property),
         "constraints": _items(value, "constraints", _text),
@@ -133,13 +190,18 @@ def _items(value: Mapping[str, Json], name: str, read: Any) -> list[Json] | None
 
 def _text(item: Json) -> str:
     if item is not None and not isinstance(item, str):
-        raise Malformed(f"{item!r} is not a string")
+        raise Malformed(f"{_short(item)} is not a string")
     return item or ""
+
+
+def _short(item: Json) -> str:
+    shown = repr(item)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _object(item: Json) -> Mapping[str, Json]:
     if item is not None and not isinstance(item, dict):
-        raise Malformed(f"{item!r} is not a JSON object")
+        raise Malformed(f"{_short(item)} is not a JSON object")
     return item or {}
 
 
@@ -189,7 +251,7 @@ def boolean(text: str | None) -> bool:
 
 def parse_time(text: str) -> datetime | None:
     """An RFC 3339 time, or None. Python's own parser takes more than RFC 3339 does."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text):
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text, re.ASCII):
         return None
     try:
         return datetime.fromisoformat(text)
@@ -204,19 +266,27 @@ def format_time(seconds: float) -> str:
 
 def is_file_uri(text: str) -> bool:
     """Whether it is a ``file`` URI without a host."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as an unclosed bracket
+        return False
     return parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
 
 
 def content_range(text: str) -> tuple[int, int, int]:
     """First byte, last byte and total of a ``Content-Range`` (rest-api.md, 4.17)."""
-    found = re.fullmatch(r"(?:bytes )?\s*(\d{1,18})-(\d{1,18})/(\d{1,18})", text)
+    found = re.fullmatch(r"(?:bytes )?\s*([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", text)
     if not found:
         raise Malformed(f"Content-Range {text!r} is not 'bytes first-last/total'")
     first, last, total = (int(number) for number in found.groups())
     if first > last or last >= total:
         raise Malformed(f"Content-Range {text!r}: the range does not lie inside the total")
     return first, last, total
+
+
+def upload_offset(text: str | None) -> int | None:
+    """Bytes that a CSS has already, by its header ``Upload-Offset``; None if it does not say."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def byte_range(text: str | None, size: int) -> tuple[int, int] | None:
@@ -231,7 +301,7 @@ def byte_range(text: str | None, size: int) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", text)
+    found = re.fullmatch(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", text)
     if not found or found.groups() == ("", ""):
         raise Malformed(f"Range {text!r} is not 'bytes=first-last'")
     first, last = found.groups()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import subprocess
 import sys
@@ -18,28 +17,12 @@ SCENARIOS = [
     for path in sorted((HERE / "scenarios").glob("*.json"))
     for scenario in json.loads(path.read_text("utf-8"))["scenarios"]
 ]
-# Areas that this release does not have yet. Strict: a scenario that begins to pass fails here.
-LATER = {
-    "acl/*": "access control lists",
-    "auth/no-credentials-css": "access control lists",
-    "down/resend": "resend",
-    "lists/*": "lists of an organisation",
-    "matrix/nodes-and-lists-css": "lists of an organisation",
-    "matrix/webhook-*": "webhooks",
-    "objects/unregistered-organisation": "lists of an organisation",
-    "policy/*": "destination policies",
-    "resend/*": "resend",
-    "shutdown/*": "shutdown by a call",
-    "up/cloud-lists": "lists of an organisation",
-    "webhook/*": "webhooks",
-}
 STORAGES = {  # database and place for data -> whether the test command goes without
     "sqlite-files": False,
     "postgres-s3": False,
     "sqlite-s3": True,
     "postgres-files": True,
 }
-PASSES_ALREADY = {"policy/not-evaluated"}
 
 
 @pytest.fixture(scope="session")
@@ -71,16 +54,7 @@ def _storages() -> list[object]:
     ]
 
 
-def _scenarios() -> list[object]:
-    cases: list[object] = []
-    for name in SCENARIOS:
-        reasons = [LATER[one] for one in LATER if fnmatch.fnmatch(name, one)]
-        marks = [pytest.mark.xfail(reason=f"later: {reasons[0]}", strict=True)] if reasons else []
-        cases.append(pytest.param(name, marks=[] if name in PASSES_ALREADY else marks))
-    return cases
-
-
-@pytest.mark.parametrize("name", _scenarios())
+@pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("services", _storages(), indirect=True)
 def test_service_answers_as_the_existing_one_did(name: str, outcome: dict[str, str]) -> None:
     """Each step of the scenario got the answer that clients rely on."""

@@ -7,7 +7,6 @@ what happens because time passes.
 
 from syncnb.service.lifecycle.base import (
     Conflict,
-    Failed,
     Missing,
     NoDestination,
     Refused,
@@ -17,7 +16,6 @@ from syncnb.service.lifecycle.base import (
 
 __all__ = [
     "Conflict",
-    "Failed",
     "Missing",
     "NoDestination",
     "Refused",

@@ -37,10 +37,6 @@ class Missing(Rejected):
     """There is no such object, or no data (404)."""
 
 
-class Failed(Rejected):
-    """What the reference service answers with 500, such as an unknown destination."""
-
-
 class Conflict(Rejected):
     """The delivery record does not match: another instance or a later state (409)."""
 

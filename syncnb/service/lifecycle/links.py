@@ -101,6 +101,25 @@ def unregister(tx: Transaction, org: str, node: Node) -> None:
         _finish_deletion(tx, key)
 
 
+def forget_silent(tx: Transaction, before: float) -> None:
+    """Forget the nodes that were last heard of before a time, in seconds since the epoch.
+
+    They stay on the lists of their objects, so that one which comes back gets them again; only
+    deletions do not wait for it.
+    """
+    for silent in tx.silent_destinations(before):
+        tx.forget_destination(silent.org, silent.node)
+        for key in tx.keys_at(silent.org, silent.node):
+            record = tx.object(key)
+            if record is not None and record.status == DELETED:
+                tx.remove_delivery(key, silent.node)
+                _finish_deletion(tx, key)
+                continue
+            present = tx.delivery(key, silent.node)
+            if present is not None and present[0] in ("delivering", "error"):
+                tx.change_delivery(key, silent.node, "pending")
+
+
 def poll_items(
     tx: Transaction, org: str, node: Node, *, renews: bool = False
 ) -> list[dict[str, Json]]:
@@ -240,14 +259,17 @@ def on_feedback(
 
 
 def resend(tx: Transaction, site: Site, org: str, node: Node) -> None:
-    """A node asks for everything again."""
+    """A node asks for everything again that it has not consumed."""
     if tx.destination(org, node) is None:
         raise NoDestination(f"{node} is not registered")
     for key in tx.keys_at(org, node):
         record = tx.object(key)
         if record is None or not record.sender or record.status != READY:
             continue
-        if not record.meta["inactive"] and record.meta["destinationPolicy"] is None:
+        if record.meta["inactive"] or record.meta["destinationPolicy"] is not None:
+            continue
+        present = tx.delivery(key, node)
+        if present is None or present[0] != "consumed":  # what was consumed does not come back
             announce(tx, site, record, node)
 
 

@@ -18,10 +18,13 @@ from syncnb.service.lifecycle.base import (
     SENDING,
     Site,
 )
+from syncnb.service.lifecycle.policies import services_removed
 from syncnb.service.lifecycle.receiving import receive_delete, store_update
-from syncnb.service.store import Key, Notice, ObjectRecord, Transaction
+from syncnb.service.store import Key, Notice, ObjectRecord, Topic, Transaction
 
 OUTBOX = ("update", "updated", "received", "consumed", "delete", "deleted")
+RESEND: Topic = ("resend",)
+_WANTED, _DONE = "resend wanted", "resend done"
 
 
 class Todo(Enum):
@@ -44,6 +47,10 @@ def on_update_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> Todo:
         return _known(old, meta)
     tx.remove_notice(key, CLOUD)
     record = store_update(tx, key, meta, old)
+    if old is not None and not anew:
+        removed = services_removed(old, meta)
+        if removed:
+            tx.put_object(replace(record, removed_services=removed))
     return Todo.FETCH if record.status == PARTIALLY_RECEIVED else Todo.REPORT
 
 
@@ -132,3 +139,20 @@ def on_forgotten(tx: Transaction, site: Site) -> None:
                     site.clock(),
                 )
             )
+
+
+def want_all(tx: Transaction) -> None:
+    """An application wants everything again; the CSS is told as soon as it is there."""
+    tx.next_number(_WANTED)
+    tx.wake((RESEND,))
+
+
+def wanted_resend(tx: Transaction) -> int | None:
+    """The last wish of that kind which the CSS has not taken; None if there is none."""
+    wanted = tx.number(_WANTED)
+    return wanted if wanted > tx.number(_DONE) else None
+
+
+def on_resent(tx: Transaction, wish: int) -> None:
+    """The CSS took a wish, and with it all before it."""
+    tx.set_number(_DONE, wish)

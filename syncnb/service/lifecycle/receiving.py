@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from syncnb.metadata import Json
 from syncnb.service.lifecycle.base import (
@@ -16,8 +17,10 @@ from syncnb.service.lifecycle.base import (
     Refused,
     Site,
 )
+from syncnb.service.lifecycle.policies import without_service
 from syncnb.service.store import Key, Node, Notice, ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
+from syncnb.service.wire import dumps
 
 
 def wants_data(meta: dict[str, Json], old: ObjectRecord | None) -> bool:
@@ -78,6 +81,7 @@ def store_data(
         raise Conflict(f"{key} has changed meanwhile")
     if record.status not in (PARTIALLY_RECEIVED, COMPLETELY_RECEIVED, RECEIVED):
         raise Conflict(f"{key} is {record.status}")
+    arrives = record.status == PARTIALLY_RECEIVED
     record = replace(
         record,
         status=COMPLETELY_RECEIVED,
@@ -87,7 +91,15 @@ def store_data(
         meta=record.meta | {"objectSize": stored.size},
     )
     tx.put_object(record)
+    if arrives:  # and is not sent once more because an answer was lost
+        _queue_calls(tx, record)
     return record
+
+
+def _queue_calls(tx: Transaction, record: ObjectRecord) -> None:
+    """Have the webhooks of a type called with what has arrived (rest-api.md, 9.2)."""
+    for url in tx.webhooks(record.key.org, record.key.object_type):
+        tx.queue_webhook_call(urlsplit(url).netloc.lower(), url, dumps(record.meta).decode())
 
 
 def mark_received(tx: Transaction, key: Key) -> None:
@@ -109,13 +121,25 @@ def mark_consumed(tx: Transaction, site: Site, key: Key) -> None:
         _tell_sender(tx, site, record, "consumedPending" if site.is_css else "consumed")
 
 
-def mark_deleted(tx: Transaction, site: Site, key: Key) -> None:
-    """An application has acted on a deletion; after the last one the sender is told."""
+def mark_deleted(tx: Transaction, site: Site, key: Key, *, service: str | None = None) -> None:
+    """An application has acted on a deletion; after the last one the sender is told.
+
+    Parameters
+    ----------
+    service : str or None
+        The user ID of an edge service; it may also take note that an object is no longer meant for
+        it (rest-api.md, 8.8).
+    """
     record = tx.object(key)
     if record is None:
         raise Refused(f"there is no object {key}")
     if record.status != DELETED:
-        raise Refused(f"{key} is {record.status}, not deleted")
+        listed = record.removed_services
+        others = listed if service is None else without_service(record, service)
+        if site.is_css or others == listed:
+            raise Refused(f"{key} is {record.status}, not deleted")
+        tx.put_object(replace(record, removed_services=others))
+        return
     if record.sender:
         return  # the sender's own tombstone waits for the nodes, not for its applications
     left = record.consumers_left - 1

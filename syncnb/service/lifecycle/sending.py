@@ -13,7 +13,6 @@ from syncnb.service.lifecycle.base import (
     READY,
     SENDING,
     VERIFICATION_FAILED,
-    Failed,
     Missing,
     Refused,
     Site,
@@ -83,6 +82,14 @@ def activate(tx: Transaction, site: Site, key: Key) -> None:
     _announce_if_ready(tx, site, record)
 
 
+def mark_policy_received(tx: Transaction, key: Key) -> None:
+    """Whoever evaluates policies has this one; until it is stored again (rest-api.md, 4.22)."""
+    record = tx.object(key)
+    if record is None:
+        raise Missing(f"there is no object {key}")
+    tx.put_object(replace(record, policy_received=True))
+
+
 def delete_object(tx: Transaction, site: Site, key: Key) -> None:
     """An application deletes an object; who has it is told (rest-api.md, 8.2)."""
     old = tx.object(key)
@@ -133,7 +140,7 @@ def change_destinations(
     wanted = change(set(before))
     for node in {*wanted, *named} - before.keys():
         if tx.destination(key.org, node) is None:
-            raise Failed(f"destination {node} is not registered")
+            raise Refused(f"destination {node} is not registered")
     for node in before.keys() - wanted:
         remove_destination(tx, site, record, node)
     for node in wanted - before.keys():
@@ -200,7 +207,7 @@ def _addressed(tx: Transaction, site: Site, key: Key, meta: dict[str, Json]) -> 
         listed = {parse_node(entry) for entry in meta["destinationsList"]}
         for node in listed:
             if tx.destination(key.org, node) is None:
-                raise Failed(f"destination {node} is not registered")
+                raise Refused(f"destination {node} is not registered")
         return listed
     nodes = {d.node for d in tx.destinations(key.org, meta["destinationType"] or None)}
     return {node for node in nodes if meta["destinationID"] in ("", node.dest_id)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncnb.service.lifecycle.base import SENDING, Site
+from syncnb.service.lifecycle.base import CONSUMED_BY_DEST, SENDING, Site
 from syncnb.service.lifecycle.sending import activate
 from syncnb.service.store import Transaction
 from syncnb.service.wire import parse_time
@@ -23,6 +23,20 @@ def expire_and_activate(tx: Transaction, site: Site) -> bool:
         else:
             tx.put_object(record)
     return len(due) == MOST_AT_ONCE
+
+
+def trim_consumed(tx: Transaction, keep: int) -> None:
+    """Forget the oldest of a node's own objects that the cloud consumed (rest-api.md, 8.7).
+
+    Their names can be used again then.
+    """
+    statuses = (CONSUMED_BY_DEST,)
+    if tx.count_objects(statuses) <= 1.1 * keep:
+        return
+    consumed = sorted(tx.objects_in(statuses), key=lambda record: record.instance_id)
+    for record in consumed[: len(consumed) - keep]:
+        tx.remove_object(record)
+        tx.remove_notices(record.key)
 
 
 def _reached(text: str, now: float) -> bool:

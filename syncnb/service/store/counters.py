@@ -31,15 +31,19 @@ class Counters(Statements):
         )
         return int(value)
 
-    def number(self, name: str) -> int:
-        """The last number of a row, 0 if there was none."""
-        row = self._row("SELECT value FROM counters WHERE name = :name", {"name": name})
-        return int(row[0]) if row else 0
-
     def raise_number(self, name: str, to: int) -> None:
         """The next number of a row is greater than `to`."""
         if self.number(name) < to:
             self._put("counters", ("name",), {"name": name, "value": to})
+
+    def number(self, name: str) -> int:
+        """What a row holds; 0 if it is not there."""
+        row = self._row("SELECT value FROM counters WHERE name = :name", {"name": name})
+        return int(row[0]) if row else 0
+
+    def set_number(self, name: str, value: int) -> None:
+        """Let a row hold this."""
+        self._put("counters", ("name",), {"name": name, "value": value})
 
     def flag(self, name: str) -> bool:
         """Whether a flag was set, ever."""

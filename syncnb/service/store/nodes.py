@@ -84,6 +84,13 @@ class Nodes(Statements):
         self.topics.update(("deliveries", *key) for key in keys)
         return keys
 
+    def forget_destination(self, org: str, node: Node) -> None:
+        """Forget a node and all notices for it; the lists of destinations keep it."""
+        values = {"org": org, **node._asdict()}
+        for table in ("notices", "destinations"):
+            self._change(f"DELETE FROM {table} WHERE org = :org AND {THE_NODE}", values)
+        self.topics.add(("destinations", org))
+
     def organizations(self) -> dict[str, str]:
         """Address of every registered organisation."""
         rows = self._rows("SELECT org, address FROM organizations ORDER BY org", {})

@@ -57,6 +57,15 @@ class Objects(Contents):
             {"org": org, **node._asdict()},
         )
 
+    def public_objects(self, org: str) -> list[ObjectRecord]:
+        """What everybody may read of an organisation, by type and ID."""
+        found = self._objects(
+            # Cheap, and never too narrow: the text may also stand inside the value of a property.
+            "org = :org AND meta LIKE :hint ORDER BY object_type, object_id",
+            {"org": org, "hint": '%"public":true%'},
+        )
+        return [record for record in found if record.meta["public"]]
+
     def objects_with_policy(
         self, org: str, *, since: int = 0, received: bool = True
     ) -> list[ObjectRecord]:

@@ -83,8 +83,7 @@ class WebhookCall:
     call_id: int
     url: str
     body: str  # JSON
-    tries: int
-    due_at: float  # seconds since the epoch
+    tries: int  # that failed
 
 
 @dataclass(frozen=True, slots=True)

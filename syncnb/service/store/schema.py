@@ -73,9 +73,10 @@ CREATE TABLE webhooks (
     PRIMARY KEY (org, object_type, url)
 );
 CREATE TABLE webhook_calls (
-    call_id BIGINT NOT NULL PRIMARY KEY, url {text} NOT NULL, body {text} NOT NULL,
-    tries BIGINT NOT NULL, due_at {float} NOT NULL
+    call_id BIGINT NOT NULL PRIMARY KEY, receiver {text} NOT NULL, url {text} NOT NULL,
+    body {text} NOT NULL, tries BIGINT NOT NULL, due_at {float} NOT NULL
 );
+CREATE INDEX webhook_calls_by_receiver ON webhook_calls (receiver, due_at);
 CREATE INDEX webhook_calls_by_time ON webhook_calls (due_at);
 ALTER TABLE destinations ADD COLUMN distrusted INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE timers (name {text} NOT NULL PRIMARY KEY, due_at {float} NOT NULL);

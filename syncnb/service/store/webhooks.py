@@ -38,24 +38,47 @@ class Webhooks(Counters):
                     {"org": org, "object_type": object_type, "url": known},
                 )
 
-    def queue_webhook_call(self, url: str, body: str, due_at: float) -> None:
-        """Call a URL with a body as soon as that is possible."""
+    def queue_webhook_call(self, receiver: str, url: str, body: str) -> None:
+        """Call a URL with a body as soon as that is possible.
+
+        Parameters
+        ----------
+        receiver : str
+            Who answers it; calls of different receivers do not wait for each other.
+        """
         call_id = self.next_number("webhook call")
-        self._put(
-            "webhook_calls",
-            ("call_id",),
-            {"call_id": call_id, "url": url, "body": body, "tries": 0, "due_at": due_at},
-        )
+        values = {"call_id": call_id, "receiver": receiver, "url": url, "body": body}
+        self._put("webhook_calls", ("call_id",), {**values, "tries": 0, "due_at": 0.0})
         self.topics.add(WEBHOOK_CALLS)
 
-    def webhook_calls(self, most: int) -> list[WebhookCall]:
-        """At most so many calls that are still to be made, those that are due first."""
+    def webhook_receivers(self, now: float) -> list[str]:
+        """Those for whom a call is due."""
         rows = self._rows(
-            "SELECT call_id, url, body, tries, due_at FROM webhook_calls "
-            "ORDER BY due_at, call_id LIMIT :most",
-            {"most": most},
+            "SELECT DISTINCT receiver FROM webhook_calls WHERE due_at <= :now", {"now": now}
         )
-        return [_call(row) for row in rows]
+        return [row[0] for row in rows]
+
+    def next_webhook_call(self) -> float | None:
+        """When the first call is due, in seconds since the epoch; None if there is none."""
+        row = self._row("SELECT min(due_at) FROM webhook_calls", {})
+        return None if row is None or row[0] is None else float(row[0])
+
+    def claim_webhook_calls(
+        self, receiver: str, now: float, until: float, most: int
+    ) -> list[WebhookCall]:
+        """At most so many due calls of a receiver, the oldest first.
+
+        They are the caller's alone until `until`; then they are due again, should it have died.
+        """
+        rows = self._rows(
+            "SELECT call_id, url, body, tries FROM webhook_calls "
+            "WHERE receiver = :receiver AND due_at <= :now ORDER BY due_at, call_id LIMIT :most",
+            {"receiver": receiver, "now": now, "most": most},
+        )
+        calls = [_call(row) for row in rows]
+        for call in calls:
+            self.postpone_webhook_call(call.call_id, call.tries, until)
+        return calls
 
     def postpone_webhook_call(self, call_id: int, tries: int, due_at: float) -> None:
         """Try a call again later."""
@@ -70,4 +93,4 @@ class Webhooks(Counters):
 
 
 def _call(row: Row) -> WebhookCall:
-    return WebhookCall(int(row[0]), row[1], row[2], int(row[3]), float(row[4]))
+    return WebhookCall(int(row[0]), row[1], row[2], int(row[3]))

@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from syncnb.service.core import Service
-from syncnb.service.exchange import Denied, empty, json, read_body
+from syncnb.service.exchange import Denied, empty, json
+from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import Refused
-from syncnb.service.security import Identity
-from syncnb.service.wire import Malformed, is_name, loads, member
+from syncnb.service.rest.callers import read_json
+from syncnb.service.wire import Malformed, is_name, member
 
 
 class Organizations:
@@ -60,7 +61,7 @@ class Organizations:
         )
 
     async def _register(self, request: Request, org: str) -> Response:
-        body = loads(await read_body(request, self._service.config.max_metadata_size))
+        body = await read_json(self._service, request)
         if not isinstance(body, dict) or member(body, "orgID") != org:
             raise Refused("orgID is not that of the URL")
         address = member(body, "address") or ""

@@ -1,0 +1,72 @@
+"""The data of an object, up and down (rest-api.md, 4.16 and 4.17)."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from syncnb.service.core import Service
+from syncnb.service.exchange import announced_size, answer_data, answer_uri, data_of, empty, text
+from syncnb.service.identity import Identity
+from syncnb.service.lifecycle import Missing, Refused, sending
+from syncnb.service.lifecycle.base import (
+    CONSUMED,
+    CONSUMED_BY_DEST,
+    DELETED,
+    SENDING,
+    VERIFICATION_FAILED,
+    WITHOUT_DATA,
+)
+from syncnb.service.rest.callers import readable, writable
+from syncnb.service.store import Key, ObjectRecord
+from syncnb.service.uploads import receive_chunk
+
+_GONE = (CONSUMED, CONSUMED_BY_DEST, DELETED)  # data at a file URI are nobody's any more
+
+
+async def get_data(service: Service, request: Request, identity: Identity, key: Key) -> Response:
+    """The data, whole or a range of them."""
+    record = await readable(service, identity, key)
+    if record.status in WITHOUT_DATA:
+        return empty(404)
+    if record.blob is None:
+        # Where this side's data lie: what it sends at the source, what it got at the target.
+        uri = record.meta["sourceDataUri" if record.sender else "destinationDataUri"]
+        if service.is_css or not uri or record.status in _GONE:
+            return empty(404)
+        return await answer_uri(service, uri, request.headers.get("range"))
+    blob = record.blob
+    content = await service.store.read(lambda tx: tx.content(blob))
+    if content is None:
+        raise Missing("the data have just been replaced: try again")
+    return await answer_data(service, content, request.headers.get("range"))
+
+
+async def put_data(service: Service, request: Request, identity: Identity, key: Key) -> Response:
+    """Take in the data, whole or a chunk of them."""
+    record = await writable(service, identity, key)
+    if not record.sender or record.status not in SENDING:
+        raise Refused(f"{key} is {record.status}: this side does not send it")
+    if record.meta["noData"]:
+        raise Refused(f"{key} has noData: true, so it takes no data")
+    service.blobs.require_room(announced_size(request))
+    spread = request.headers.get("content-range")
+    if spread is not None:
+        whole = await receive_chunk(service, request, record, spread)
+        if whole is not None:
+            good = await service.verified(whole, record.meta)
+            await service.store.write(lambda tx: sending.put_data(tx, service.site, key, good))
+        return empty(204, {"Mms-Upload-Owner": service.upload_owner})
+    stored = await service.verified(await service.save(data_of(service, request)), record.meta)
+    async with service.discarding(stored):
+        changed = await service.store.write(
+            lambda tx: sending.put_data(tx, service.site, key, stored)
+        )
+    return answer_stored(changed)
+
+
+def answer_stored(record: ObjectRecord) -> Response:
+    """What the sender of data is told: whether they are those that were signed."""
+    if record.status == VERIFICATION_FAILED:
+        return text(500, "the signature does not fit the data, which were thrown away")
+    return empty(204)
