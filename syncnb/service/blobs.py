@@ -33,11 +33,15 @@ class BlobReader(Protocol):
         """Close it."""
 
 
+class TooLarge(Exception):
+    """Data that the service can never store."""
+
+
 class Blobs(Protocol):
     """The files of one service. Whatever a method returned would survive a crash."""
 
     def require_room(self, size: int) -> None:
-        """Raise `OSError` with ``ENOSPC`` if so many bytes can not fit."""
+        """Raise `TooLarge` if so many bytes can never fit, `OSError` (``ENOSPC``) if not now."""
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Store a stream in a new file; whatever the stream raises leaves nothing behind."""
@@ -81,7 +85,12 @@ class LocalBlobs:
 
     def require_room(self, size: int) -> None:
         """Refuse data that cannot fit before anything is changed."""
-        if size > 0 and size > shutil.disk_usage(self._folder).free:
+        if size <= 0:
+            return
+        disk = shutil.disk_usage(self._folder)
+        if size > disk.total:
+            raise TooLarge(f"{size} bytes are more than the whole disk of the service has")
+        if size > disk.free:
             raise OSError(errno.ENOSPC, "no room for the data")
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:

@@ -22,7 +22,9 @@ _TRUE, _FALSE = (
     {"0", "f", "F", "FALSE", "false", "False"},
 )
 _TAG = re.compile(r"</?[A-Za-z0-9]+>")
-_DEEPEST = 100  # arrays and objects in each other
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_MAY_BE_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_DEEPEST = 32  # arrays and objects in one another; indented, each level costs more than the last
 _decoder = msgspec.json.Decoder()
 
 
@@ -42,43 +44,62 @@ def dumps(value: Json) -> bytes:
 def loads(body: bytes) -> Json:
     """The first JSON value of `body`; what follows it is ignored (rest-api.md, 1.3).
 
-    Half a surrogate pair becomes U+FFFD. NUL, which databases cannot hold, is refused.
+    NUL and lone surrogates, which not every database can hold, become U+FFFD like bytes that are
+    not UTF-8.
+
+    Raises
+    ------
+    Malformed
+        It does not begin with a JSON value, or that is nested too deeply.
     """
     try:
         value = _decoder.decode(body)
-    except RecursionError:
-        raise Malformed("the body is nested too deeply") from None
-    except ValueError:  # msgspec's own errors, and text that is not UTF-8
-        return _clean(_first_value(body))
-    return _clean(value) if b"\\u0000" in body else value
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = _first_value(body)
+    if isinstance(value, dict | list):
+        _require_shallow(value)
+    return _storable(value) if _MAY_BE_UNSTORABLE.search(body) else value
 
 
 def _first_value(body: bytes) -> Json:
     import json
 
-    def refuse(word: str) -> None:
-        raise Malformed(f"{word} is not JSON")
-
+    decoder = json.JSONDecoder(parse_constant=_finite, parse_float=_finite)
     try:
         text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
-        return json.JSONDecoder(parse_constant=refuse).raw_decode(text)[0]
-    except RecursionError:
-        raise Malformed("the body is nested too deeply") from None
-    except ValueError as error:
+        return decoder.raw_decode(text)[0]
+    except (ValueError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from None
 
 
-def _clean(value: Json) -> Json:
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise Malformed(f"{text[:40]} is no number that JSON has")
+    return number
+
+
+def _require_shallow(value: Json) -> None:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise Malformed(f"the JSON is nested more than {_DEEPEST} deep")
+
+
+def _storable(value: Json) -> Json:
     if isinstance(value, str):
-        if "\0" in value:
-            raise Malformed("a text holds a NUL")
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return _UNSTORABLE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [_storable(item) for item in value]
     if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Malformed("a number is too large")
+        return {_storable(name): _storable(item) for name, item in value.items()}
     return value
 
 
@@ -127,17 +148,29 @@ def _typed(name: str, item: Json) -> Json:
     wanted = type(_DEFAULTS[name])
     if type(item) is not wanted:
         raise Malformed(f"{name} is not a {wanted.__name__}")
-    if wanted is int and not -(2**63) <= item < 2**63:
+    return int64(item, name) if wanted is int else item
+
+
+def int64(value: Json, name: str) -> int:
+    """An integer that fits 64 bits, which is what `name` has to be."""
+    if type(value) is not int:
+        raise Malformed(f"{name} is not an integer")
+    if not -(2**63) <= value < 2**63:
         raise Malformed(f"{name} does not fit 64 bits")
-    return item
+    return value
+
+
+def instance(text: str) -> int:
+    """An instance in a path: a decimal number of 64 bits (sync-http.md, 5)."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        raise Malformed(f"{text[:40]!r} is not a decimal number of 64 bits")
+    return int64(int(text), text)
 
 
 def _policy(value: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise Malformed("destinationPolicy is not a JSON object")
-    timestamp = member(value, "timestamp") or 0
-    if type(timestamp) is not int:
-        raise Malformed("the policy's timestamp is not an integer")
+    timestamp = int64(member(value, "timestamp") or 0, "the policy's timestamp")
     return {
         "properties": _items(value, "properties", _property),
         "constraints": _items(value, "constraints", _text),
@@ -157,13 +190,18 @@ def _items(value: Mapping[str, Json], name: str, read: Any) -> list[Json] | None
 
 def _text(item: Json) -> str:
     if item is not None and not isinstance(item, str):
-        raise Malformed(f"{item!r} is not a string")
+        raise Malformed(f"{_short(item)} is not a string")
     return item or ""
+
+
+def _short(item: Json) -> str:
+    shown = repr(item)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _object(item: Json) -> Mapping[str, Json]:
     if item is not None and not isinstance(item, dict):
-        raise Malformed(f"{item!r} is not a JSON object")
+        raise Malformed(f"{_short(item)} is not a JSON object")
     return item or {}
 
 
@@ -171,20 +209,9 @@ def _property(item: Json) -> dict[str, Json]:
     item = _object(item)
     return {
         "name": _text(member(item, "name")),
-        "value": _shallow(member(item, "value")),
+        "value": member(item, "value"),
         "type": _text(member(item, "type")),
     }
-
-
-def _shallow(value: Json, depth: int = _DEEPEST) -> Json:
-    """Any JSON, but not so deep that it could not be read back."""
-    items = value.values() if isinstance(value, dict) else value
-    if isinstance(value, dict | list):
-        if not depth:
-            raise Malformed("the value of a property is nested too deeply")
-        for item in items:
-            _shallow(item, depth - 1)
-    return value
 
 
 def _service(item: Json) -> dict[str, Json]:
@@ -224,7 +251,7 @@ def boolean(text: str | None) -> bool:
 
 def parse_time(text: str) -> datetime | None:
     """An RFC 3339 time, or None. Python's own parser takes more than RFC 3339 does."""
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text):
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", text, re.ASCII):
         return None
     try:
         return datetime.fromisoformat(text)
@@ -239,19 +266,27 @@ def format_time(seconds: float) -> str:
 
 def is_file_uri(text: str) -> bool:
     """Whether it is a ``file`` URI without a host."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # such as an unclosed bracket
+        return False
     return parts.scheme == "file" and not parts.netloc and parts.path.startswith("/")
 
 
 def content_range(text: str) -> tuple[int, int, int]:
     """First byte, last byte and total of a ``Content-Range`` (rest-api.md, 4.17)."""
-    found = re.fullmatch(r"(?:bytes )?\s*(\d{1,18})-(\d{1,18})/(\d{1,18})", text)
+    found = re.fullmatch(r"(?:bytes )?\s*([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", text)
     if not found:
         raise Malformed(f"Content-Range {text!r} is not 'bytes first-last/total'")
     first, last, total = (int(number) for number in found.groups())
     if first > last or last >= total:
         raise Malformed(f"Content-Range {text!r}: the range does not lie inside the total")
     return first, last, total
+
+
+def upload_offset(text: str | None) -> int | None:
+    """Bytes that a CSS has already, by its header ``Upload-Offset``; None if it does not say."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def byte_range(text: str | None, size: int) -> tuple[int, int] | None:
@@ -266,7 +301,7 @@ def byte_range(text: str | None, size: int) -> tuple[int, int] | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", text)
+    found = re.fullmatch(r"bytes=\s*([0-9]{0,18})-([0-9]{0,18})\s*", text)
     if not found or found.groups() == ("", ""):
         raise Malformed(f"Range {text!r} is not 'bytes=first-last'")
     first, last = found.groups()
