@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from syncnb.statistics import collect as collect
     from syncnb.statistics import report as report
 
-__version__ = "0.1.0"
+from syncnb.version import __version__ as __version__
 
 _HOME = {
     "Destination": "syncnb.metadata",

@@ -14,6 +14,7 @@ from syncnb.service.core import Service
 from syncnb.service.exchange import text
 from syncnb.service.rest import RestApi
 from syncnb.service.spi import Spi
+from syncnb.service.watching import Watch
 
 log = logging.getLogger("syncnb.service")
 
@@ -28,13 +29,16 @@ class ServiceApp:
     """
 
     def __init__(self, service: Service) -> None:
+        self._watch = Watch(service)
         self._rest = RestApi(service)
         self._spi = Spi(service) if service.is_css else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
+        if scope["type"] == "http":
+            await self._watch.measured(self._handle, scope, receive, send)
+
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             response = await self._answer(request, scope["path"])
@@ -44,6 +48,8 @@ class ServiceApp:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, path: str) -> Response:
+        if "\0" in path or b"%00" in request.scope["query_string"]:
+            return text(400, "NUL is no part of any name")  # and not every database can hold it
         cleaned = _cleaned(path)
         if cleaned != path:
             query = f"?{request.url.query}" if request.url.query else ""
@@ -52,7 +58,7 @@ class ServiceApp:
             return await self._rest(request, path.removeprefix("/api/v1/"))
         if path.startswith("/spi/v1/") and self._spi is not None:
             return await self._spi(request, path.removeprefix("/spi/v1/"))
-        return text(404, "404 page not found")
+        return await self._watch.answer(request, path) or text(404, "404 page not found")
 
 
 _WITH_SLASH = (

@@ -172,6 +172,8 @@ class ServiceConfig:
     log_format: Annotated[Literal["text", "json"], _Log("form of the log: lines for people, or a "
         "JSON object a line")] = "text"
     access_log: Annotated[bool, _Log("whether each request is logged")] = False
+    metrics: Annotated[Literal["local", "all", "off"], _Log("who may read /metrics: callers on "
+        "this machine, everybody, or nobody")] = "local"
     stop_grace: Annotated[float, _Log("longest time that requests under way have when the service "
         "is told to stop", unit="s", least=0, most=86400)] = 20.0
     threads: Annotated[int, _Log("threads for SQL and files", least=1, most=1000)] = 8

@@ -24,8 +24,10 @@ from syncnb.service.blobs import BlobReader, BytesReader, LocalReader
 from syncnb.service.blobs.base import DAY
 from syncnb.service.config import MIB, ServiceConfig
 from syncnb.service.data_uris import DataFolders
+from syncnb.service.health import DatabaseHealth, LinkHealth, Probe
 from syncnb.service.lifecycle import Site
 from syncnb.service.lifecycle.base import CLOUD
+from syncnb.service.metrics import Metrics
 from syncnb.service.rates import Rates
 from syncnb.service.signals import Signals
 from syncnb.service.signatures import fits, is_signed
@@ -115,6 +117,11 @@ class Service:
             resend_after=_RESEND_TIMES * config.resend_interval,
             clock=clock,
         )
+        self.database = DatabaseHealth(config.resend_interval)
+        self.link = LinkHealth(config.css_url, clock)
+        self.metrics = Metrics(config, self.link)
+        self.store.watch(self.database, self.metrics)
+        self.probe = Probe(self.store)
 
     async def open_for_business(self) -> None:
         """Hear the other processes, and remove what a crash left behind.

@@ -99,7 +99,10 @@ class DataFolders:
     @contextlib.contextmanager
     def _parent(self, uri: str) -> Iterator[tuple[int, str]]:
         """Descriptor of the folder that a URI leads to, and the name in it."""
-        path = Path(os.path.normpath(unquote(urlsplit(uri).path)))
+        try:
+            path = Path(os.path.normpath(unquote(urlsplit(uri).path)))
+        except ValueError:  # such as an unclosed bracket
+            raise OutsideError(f"{uri} is no file URI") from None
         root = next((one for one in self._folders if one in path.parents), None)
         if root is None or "\0" in str(path):
             allowed = ", ".join(str(one) for one in self._folders)

@@ -61,7 +61,12 @@ class Downloads:
         if self._group is not None and name not in self._running:
             task = self._group.create_task(self._until_done(key, instance_id))
             self._running[name] = task
-            task.add_done_callback(lambda _: self._running.pop(name, None))
+            task.add_done_callback(lambda _: self._ended(name))
+            self._service.link.downloads = len(self._running)
+
+    def _ended(self, name: tuple[Key, int]) -> None:
+        self._running.pop(name, None)
+        self._service.link.downloads = len(self._running)
 
     async def resume_all(self) -> None:
         """Go on with everything that a restart interrupted."""

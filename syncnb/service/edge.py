@@ -16,8 +16,8 @@ from syncnb.service.link import CssLink
 from syncnb.service.resend import run_resend
 from syncnb.service.sender import Sender
 from syncnb.service.store import Key, StoreError
-from syncnb.service.transport import LinkDown, Transport
-from syncnb.service.wire import Malformed, decode_meta
+from syncnb.service.transport import CountedTransport, LinkDown, LinkRefused, Transport
+from syncnb.service.wire import Malformed, decode_meta, is_link_name
 
 log = logging.getLogger("syncnb.service")
 
@@ -41,6 +41,8 @@ class Edge:
     def __init__(self, service: Service, transport: Transport) -> None:
         self._service = service
         self._config = service.config
+        metrics = service.metrics
+        transport = CountedTransport(transport, metrics.link_sent.inc, metrics.link_received.inc)
         self._link = CssLink(service.config, lambda: service.authenticator.login, transport)
         self._downloads = Downloads(service, self._link)
         self._sender = Sender(service, self._link, self._register_again)
@@ -49,7 +51,7 @@ class Edge:
 
     async def run(self) -> None:
         """Serve the link until cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, health = asyncio.get_running_loop(), self._service.link
         try:
             async with asyncio.TaskGroup() as group:
                 self._downloads.start(group)
@@ -64,15 +66,20 @@ class Edge:
                         elif loop.time() - pinged > self._config.ping_interval:
                             pinged = loop.time()
                             self._register = await self._link.register("ping") == 404
-                        productive, waited = await self._polled()
+                        # After a failure, an answer at once shows that the link is back.
+                        back = pause.failing
+                        productive, waited = await self._polled(0.0 if back else _WAIT)
                     except (LinkDown, StoreError) as down:
+                        if isinstance(down, LinkDown):
+                            health.lost(down, refused=isinstance(down, LinkRefused))
                         pause.failed(down)
                         await self._service.authenticator.refresh()  # it may be the old login
                         await pause.after_failure()
                         continue
+                    health.connected()
                     if pause.recovered():
                         self._sender.retry_now()
-                    if not waited:
+                    if not waited and not back:
                         await pause.between_polls(productive)
         finally:
             await self._link.close()
@@ -90,20 +97,21 @@ class Edge:
             if status == 204:
                 await store.write(lambda tx: outbox.on_forgotten(tx, site))
         if status != 204:
-            raise LinkDown(_explained("register", status))
+            raise _failure("register", status)
         await store.write(lambda tx: tx.set_flag(_REGISTERED))
         self._register = False
+        self._service.link.connected()
         log.info("%s is registered at %s", self._config.node, self._config.css_url)
         await self._downloads.resume_all()
 
-    async def _polled(self) -> tuple[bool, bool]:
+    async def _polled(self, wait: float) -> tuple[bool, bool]:
         """One poll; returns whether something came, and whether the CSS made us wait."""
-        status, items, waited = await self._link.poll(_WAIT)
+        status, items, waited = await self._link.poll(wait)
         if status == 424:
             self._register = True
             return False, False
         if status not in (200, 204, 304):
-            raise LinkDown(_explained("poll", status))
+            raise _failure("poll", status)
         if not items:
             return False, waited
         results = await asyncio.gather(*(self._one_at_a_time(item) for item in items))
@@ -128,6 +136,9 @@ class Edge:
             log.warning("the CSS sent an item that cannot be understood")
             return False
         key = Key(self._config.org_id, meta["objectType"], meta["objectID"])
+        if not (is_link_name(key.object_type) and is_link_name(key.object_id)):
+            log.warning("the CSS sent an item whose name the link cannot carry")
+            return False  # no call about it could be made (sync-http.md, 2.3)
         store = self._service.store
         if kind == "update":
             return await self._update(key, meta)
@@ -196,6 +207,11 @@ class Pause:
         self._idle = step if productive else min(self._idle + step, self._longest)
         await asyncio.sleep(self._idle)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last call failed."""
+        return self._failures > 0
+
     def failed(self, reason: Exception) -> None:
         """Count a failure; only the first of a row is worth a line in the log."""
         if not self._failures:
@@ -213,7 +229,7 @@ class Pause:
         await asyncio.sleep(min(0.1 * 2**self._failures, most) * random.uniform(0.7, 1.0))
 
 
-def _explained(call: str, status: int) -> str:
+def _failure(call: str, status: int) -> LinkDown:
     if status == 403:
-        return f"{call}: the CSS refuses the node's credentials (HTTP 403)"
-    return f"{call}: the CSS answered HTTP {status}"
+        return LinkRefused(f"{call}: the CSS refuses the node's credentials (HTTP 403)")
+    return LinkDown(f"{call}: the CSS answered HTTP {status}")

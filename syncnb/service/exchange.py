@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from syncnb.metadata import Json
-from syncnb.service.blobs import BlobReader, BlobsError
+from syncnb.service.blobs import BlobReader, BlobsError, TooLarge
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
@@ -87,6 +87,8 @@ async def guarded(handle: Callable[[], Awaitable[Response]]) -> Response:
         return text(_STATUS[type(rejected)], str(rejected))
     except Malformed as malformed:
         return text(400, str(malformed))
+    except TooLarge as large:
+        return text(413, str(large))
     except RecursionError:
         return text(400, "the body is nested too deeply")
     except ClientDisconnect:

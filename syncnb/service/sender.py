@@ -18,6 +18,7 @@ from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.link import CssLink
 from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
 from syncnb.service.transport import LinkDown
+from syncnb.service.wire import upload_offset
 
 log = logging.getLogger("syncnb.service")
 
@@ -113,7 +114,7 @@ class Sender:
         unfinished = notice.state == "update"
         if status == 204 and unfinished:
             notice = await self._service.store.write(lambda tx: outbox.on_announced(tx, notice))
-        offset = headers.get("Upload-Offset")
+        offset = upload_offset(headers.get("Upload-Offset"))
         if meta["noData"] or meta["link"]:
             return notice
         if record.blob is not None and (not meta["metaOnly"] or offset is not None):
@@ -122,7 +123,7 @@ class Sender:
             await self._put_file(meta)
         return notice
 
-    async def _put_data(self, meta: dict[str, Json], blob: str, offset: str | None) -> None:
+    async def _put_data(self, meta: dict[str, Json], blob: str, offset: int | None) -> None:
         """In ranges to a CSS that said how far it is, whole to any other (sync-http.md, 9.3)."""
         service = self._service
         content = await service.store.read(lambda tx: tx.content(blob))
@@ -131,7 +132,7 @@ class Sender:
         size, chunk = content.size, service.config.chunk_size
         ranged = offset is not None and size > chunk
         # If every byte is there and only the answer was lost, the last one is sent again.
-        at = min(int(offset or 0), size - 1) if ranged else 0
+        at = min(offset or 0, size - 1) if ranged else 0
         reader = await service.open(content)
         try:
             while True:

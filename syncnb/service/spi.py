@@ -35,7 +35,16 @@ from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED, WITHOUT_DATA
 from syncnb.service.security import link_node, user_node
 from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
-from syncnb.service.wire import Malformed, boolean, decode_meta, is_name, loads, member
+from syncnb.service.wire import (
+    Malformed,
+    boolean,
+    decode_meta,
+    instance,
+    int64,
+    is_name,
+    loads,
+    member,
+)
 
 _REGISTRATION = ("register", "register-new", "ping", "unregister")
 _REPORTS = (
@@ -309,9 +318,8 @@ class Spi:
         body = loads(await read_body(request, self._service.config.max_metadata_size))
         if not isinstance(body, dict):
             raise Malformed("feedback is not a JSON object")
-        code, interval = member(body, "Code"), member(body, "RetryInterval") or 0
-        if type(code) is not int or type(interval) is not int:
-            raise Malformed("Code or RetryInterval is not an integer")
+        code = int64(member(body, "Code"), "Code")
+        interval = int64(member(body, "RetryInterval") or 0, "RetryInterval")
         reason, site = str(member(body, "Reason") or ""), self._service.site
         await self._service.store.write(
             lambda tx: links.on_feedback(
@@ -342,7 +350,8 @@ def _parse(node: Node, parts: list[str]) -> _Call:
     if len(parts) == 5:
         parts = [*parts[:4], "0", parts[4]]
     try:
-        org, object_type, object_id, instance, data, action = parts
-        return _Call(node, Key(org, object_type, object_id), int(instance), int(data), action)
+        org, object_type, object_id, number, data, action = parts
+        key = Key(org, object_type, object_id)
+        return _Call(node, key, instance(number), instance(data), action)
     except ValueError:
         raise Malformed("the path is not org/type/id/instance/data/action") from None

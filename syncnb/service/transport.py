@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
@@ -12,9 +12,15 @@ from yarl import URL
 
 from syncnb.service.config import MIB
 
+_LONGEST_TEXT = 200  # characters of an error
+
 
 class LinkDown(Exception):
     """The CSS cannot be reached, or did not answer as HTTP asks for."""
+
+
+class LinkRefused(LinkDown):
+    """The CSS answered, and does not take this node's credentials."""
 
 
 class Answer(Protocol):
@@ -135,5 +141,73 @@ class _HttpAnswer:
             raise _down(error) from error
 
 
+class CountedTransport:
+    """Another transport, whose bytes are counted.
+
+    Parameters
+    ----------
+    transport : Transport
+        What carries the calls.
+    sent, received : callable
+        Called with numbers of bytes.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        sent: Callable[[int], None],
+        received: Callable[[int], None],
+    ) -> None:
+        self._transport, self._sent, self._received = transport, sent, received
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        total: float | None,
+        silence: float | None,
+    ) -> AsyncIterator[Answer]:
+        """Send a request."""
+        if isinstance(body, bytes):
+            self._sent(len(body))
+        elif body is not None:
+            body = counted(body, self._sent)
+        async with self._transport.open(
+            method, path, headers, body, total=total, silence=silence
+        ) as answer:
+            yield _CountedAnswer(answer, self._received)
+
+
+class _CountedAnswer:
+    def __init__(self, answer: Answer, received: Callable[[int], None]) -> None:
+        self._answer, self._received = answer, received
+        self.status = answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._answer.headers
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        return counted(self._answer.pieces(), self._received)
+
+
+async def counted(
+    pieces: AsyncIterator[bytes], count: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """The same pieces, whose bytes are counted as they pass."""
+    async for piece in pieces:
+        count(len(piece))
+        yield piece
+
+
 def _down(error: Exception) -> LinkDown:
-    return LinkDown(str(error) or type(error).__name__)
+    text = " ".join(str(error).split())  # it may quote what the other side sent
+    return LinkDown(text[:_LONGEST_TEXT] or type(error).__name__)

@@ -38,9 +38,12 @@ async def receive_chunk(
         The header is not ``bytes first-last/total``.
     Conflict
         The object changed while the chunk arrived.
+    TooLarge, OSError
+        What is missing does not fit.
     """
     first, last, total = content_range(header)
     require_size(service, total)
+    service.blobs.require_room(total - sum(end - start for start, end in record.ranges))
     key, instance_id = record.key, record.instance_id
     if record.partial is None:  # so that all chunks, at any process, go into one file
         new = service.blobs.new_part()

@@ -114,6 +114,7 @@ class Webhooks:
         host = receiver.rpartition("@")[2]  # a URL may hold a password
         if failure is None or tries >= _MOST_TRIES:
             await store.write(lambda tx: tx.remove_webhook_call(call.call_id))
+            self._count("taken" if failure is None else "given_up")
             if failure is not None:
                 log.error("a webhook at %s is given up after %d tries: %s", host, tries, failure)
             return
@@ -121,6 +122,10 @@ class Webhooks:
         due = self._service.site.clock() + pause
         log.info("a webhook at %s is tried again in %.0f s: %s", host, pause, failure)
         await store.write(lambda tx: tx.postpone_webhook_call(call.call_id, tries, due))
+        self._count("failed")
+
+    def _count(self, result: str) -> None:
+        self._service.metrics.webhook_calls[result].inc()
 
 
 async def _post(session: aiohttp.ClientSession, call: WebhookCall) -> str | None:

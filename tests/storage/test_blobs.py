@@ -234,6 +234,7 @@ def test_s3_costs_the_same_memory_for_any_size(s3: S3Server, tmp_path: Path) -> 
         env={**os.environ, **s3.environment}, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    print(done.stdout)
     assert int(done.stdout) < 100_000, f"{done.stdout} KB"  # of 150 MB at a time
 
 

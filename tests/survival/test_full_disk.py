@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
-from syncnb.errors import StorageFullError
+from syncnb.errors import ServiceError, StorageFullError
 
 OLD = b"old data" * 20_000  # large enough for a file
 LIMIT = 2_000_000  # bytes of a file; writing more fails as it does on a full disk
@@ -54,13 +55,16 @@ def test_data_that_do_not_fit_leave_those_that_are_there(
 
 
 def test_new_version_that_cannot_fit_is_refused_before_the_old_one_goes(
-    client: SyncServiceClient,
+    client: SyncServiceClient, tmp_path: Path
 ) -> None:
-    """The announced size is enough to know."""
+    """The announced size is enough to know; one that can never fit is the caller's mistake."""
     client.update_object(META, data=OLD)
-    huge = ObjectMetaData(object_type="t", object_id="a", version="2", object_size=10**17)
-    with pytest.raises(StorageFullError):
-        client.update_object(huge)
+    disk = shutil.disk_usage(tmp_path).total
+    for size, error, status in ((disk, StorageFullError, 507), (10**17, ServiceError, 413)):
+        huge = ObjectMetaData(object_type="t", object_id="a", version="2", object_size=size)
+        with pytest.raises(error) as caught:
+            client.update_object(huge)
+        assert caught.value.status == status
     stored = client.get_object_metadata("t", "a")
     assert stored.version == "1"
     assert client.read_object_data(stored) == OLD

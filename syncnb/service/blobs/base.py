@@ -15,6 +15,10 @@ class BlobsError(OSError):
     """The place where data lie does not answer, or refuses; nothing was changed."""
 
 
+class TooLarge(Exception):
+    """Data that the service can never store."""
+
+
 class BlobReader(Protocol):
     """A file that is open for reading; reads go on after its deletion where the store allows.
 
@@ -49,7 +53,7 @@ class Blobs(Protocol):
         """Raise if data cannot be kept here; to be awaited before the first request."""
 
     def require_room(self, size: int) -> None:
-        """Raise `OSError` with ``ENOSPC`` if so many bytes can not fit."""
+        """Raise `TooLarge` if so many bytes can never fit, `OSError` (``ENOSPC``) if not now."""
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Store a stream in a new file; whatever the stream raises leaves nothing behind."""

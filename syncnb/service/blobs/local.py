@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from syncnb.service.blobs.base import BlobReader, limited, pieces_of
+from syncnb.service.blobs.base import BlobReader, TooLarge, limited, pieces_of
 from syncnb.service.config import MIB
 from syncnb.service.store import StoredData
 
@@ -48,7 +48,12 @@ class LocalBlobs:
 
     def require_room(self, size: int) -> None:
         """Refuse data that cannot fit before anything is changed."""
-        if size > 0 and size > shutil.disk_usage(self._folder).free:
+        if size <= 0:
+            return
+        disk = shutil.disk_usage(self._folder)
+        if size > disk.total:
+            raise TooLarge(f"{size} bytes are more than the whole disk of the service has")
+        if size > disk.free:
             raise OSError(errno.ENOSPC, "no room for the data")
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:

@@ -21,14 +21,15 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from syncnb.errors import SettingsError
-from syncnb.service.blobs.base import BlobReader, BlobsError, limited, pieces_of
+from syncnb.service.blobs.base import BlobReader, BlobsError, TooLarge, limited, pieces_of
 from syncnb.service.blobs.spans import Part, spans_of
 from syncnb.service.config import MIB
 from syncnb.service.store import StoredData
 
 log = logging.getLogger("syncnb.service")
 
-_PART = 8 * MIB  # bytes of a part of a multipart upload; S3 takes 10,000 of them
+_PART = 8 * MIB  # bytes of a part of a multipart upload
+_MOST_PARTS = 10_000  # of one, in S3
 _AT_ONCE = 2  # parts of one upload that are under way; bounds its memory
 _TRIES = 3  # of a read that breaks
 _BEING_FILLED = "part-"
@@ -75,7 +76,9 @@ class S3Blobs:
                 break
 
     def require_room(self, size: int) -> None:
-        """There is no end to it."""
+        """Refuse what a multipart upload cannot hold."""
+        if size > _MOST_PARTS * _PART:
+            raise TooLarge(f"the store takes objects of {_MOST_PARTS * _PART:,} bytes at most")
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Stream data into a new object."""

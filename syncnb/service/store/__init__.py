@@ -18,7 +18,9 @@ from syncnb.service.store.records import (
     Topic,
     WebhookCall,
 )
+from syncnb.service.store.totals import Totals
 from syncnb.service.store.transaction import Transaction
+from syncnb.service.store.watchers import Watcher
 
 __all__ = [
     "AclEntry",
@@ -32,6 +34,8 @@ __all__ = [
     "StoreError",
     "StoredData",
     "Topic",
+    "Totals",
     "Transaction",
+    "Watcher",
     "WebhookCall",
 ]

@@ -15,6 +15,7 @@ from syncnb.service.store.backend import Backend, Connection, StoreError
 from syncnb.service.store.records import Topic
 from syncnb.service.store.schema import migrate
 from syncnb.service.store.transaction import Transaction
+from syncnb.service.store.watchers import Watcher, tells_of_commits, tells_of_reads
 
 T = TypeVar("T")
 _MOST_PER_COMMIT = 64  # writes; keeps the first of a long queue from waiting for the last
@@ -68,6 +69,7 @@ class Store:
         self.backend = backend
         self._executor = executor
         self._on_change, self._on_dropped = on_change, on_dropped
+        self.watchers: tuple[Watcher, ...] = ()
         self._writer = backend.connect()
         try:
             migrate(self._writer, backend.types)
@@ -114,6 +116,7 @@ class Store:
             self._executor, self.read_now, function
         )
 
+    @tells_of_reads
     def read_now(self, function: Callable[[Transaction], T]) -> T:
         """The same from a thread."""
         try:
@@ -129,6 +132,10 @@ class Store:
             connection.close()
         with self._reader() as reader:
             return function(Transaction(reader.execute))
+
+    def watch(self, *watchers: Watcher) -> None:
+        """Tell them of every read and every commit from now on."""
+        self.watchers += watchers
 
     def close(self) -> None:
         """Close the database; no call may be under way."""
@@ -174,6 +181,7 @@ class Store:
                     self._commit([write])
             batch[0].loop.call_soon_threadsafe(self._resolve, batch)
 
+    @tells_of_commits
     def _commit(self, batch: list[_Write]) -> None:
         """Run all writes in one transaction; each alone if one spoils it."""
         writer, committing = self._writer, False

@@ -7,10 +7,11 @@ from syncnb.service.store.deliveries import Deliveries
 from syncnb.service.store.nodes import Nodes
 from syncnb.service.store.notices import Notices
 from syncnb.service.store.objects import Objects
+from syncnb.service.store.totals import Counts
 from syncnb.service.store.webhooks import Webhooks
 
 
-class Transaction(Objects, Deliveries, Notices, Nodes, AccessLists, Webhooks):
+class Transaction(Objects, Deliveries, Notices, Nodes, AccessLists, Webhooks, Counts):
     """One unit of work over all tables: it happens as a whole or not at all."""
 
     def remove_organization(self, org: str) -> None:

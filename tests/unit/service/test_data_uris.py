@@ -54,6 +54,14 @@ def test_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     assert (root / "data").read_bytes() == b"new"
 
 
+def test_uri_that_cannot_be_parsed_is_outside(tmp_path: Path) -> None:
+    """A foreign CSS may send it; its removal is asked for later."""
+    folders = DataFolders([tmp_path])
+    with pytest.raises(OutsideError, match="no file URI"):
+        folders.place("file://[", b"x")
+    folders.delete("file://[")
+
+
 @pytest.mark.parametrize("size", [10, 300_000], ids=["small", "large"])
 def test_node_puts_data_where_the_publisher_wants_them(
     fleet: LocalFleet, wait_until: WaitUntil, size: int

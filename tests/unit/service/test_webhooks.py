@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from .stage import Receiver, Running
 
@@ -71,6 +72,9 @@ def test_failed_call_is_made_again(css: Running, ess: Running, wait_until: WaitU
         first, second = (json.loads(body) for _, _, body in receiver.calls)
         assert first == second
         assert first["destinationID"] == "node1"
+    metrics = requests.get(f"{ess.url}/metrics", timeout=5).text
+    assert 'syncnb_webhook_calls_total{result="failed"} 0.0' not in metrics
+    assert 'syncnb_webhook_calls_total{result="taken"} 0.0' not in metrics
 
 
 def test_call_outlives_the_process(tmp_path: Path, wait_until: WaitUntil) -> None:
