@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from syncnb.service.admission import Admission
+from syncnb.service.bodies import Body
 from syncnb.service.config import ServiceConfig
 
 log = logging.getLogger("syncnb.service")
@@ -142,6 +143,17 @@ class Connection(HttpToolsProtocol):
             self._body.cancel()
             self._body = None
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        """Hand a request on; one that was queued may have collected a body already."""
+        body = Body(cycle)
+        body += bytes(cycle.body)
+        cycle.body = body  # type: ignore[assignment]
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, body.receive, send)
+
+        super()._start_asgi_task(cycle, run)  # type: ignore[arg-type]
 
     # ----------------------------------------------------------------- answers
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from syncnb.service.store import StoredData
 
 DAY = 86400.0  # seconds
+_MOST_CHUNKS = 512  # of one gathered write; the operating system takes about 1,000
 
 
 class BlobsError(OSError):
@@ -114,16 +115,26 @@ class BytesReader:
         """Nothing to do."""
 
 
-async def pieces_of(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytearray]:
-    """Gather small chunks into pieces of about `size` bytes, so that each costs one hand-over."""
-    buffer = bytearray()
+async def gathered(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[list[bytes]]:
+    """Gather small chunks until they have `size` bytes, so that all of them cost one hand-over."""
+    batch: list[bytes] = []
+    length = 0
     async for chunk in chunks:
-        buffer += chunk
-        if len(buffer) >= size:
-            yield buffer
-            buffer = bytearray()
-    if buffer:
-        yield buffer
+        if not chunk:
+            continue
+        batch.append(chunk)
+        length += len(chunk)
+        if length >= size or len(batch) == _MOST_CHUNKS:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
+
+
+async def pieces_of(chunks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytearray]:
+    """The same, joined."""
+    async for batch in gathered(chunks, size):
+        yield bytearray().join(batch)
 
 
 async def limited(pieces: AsyncIterator[bytearray], limit: int) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from syncnb.service.blobs.base import BlobReader, TooLarge, limited, pieces_of
+from syncnb.service.blobs.base import BlobReader, TooLarge, gathered, limited, pieces_of
 from syncnb.service.config import MIB
 from syncnb.service.store import StoredData
 
@@ -62,16 +62,24 @@ class LocalBlobs:
         name = self.new_part()
         file = await self._run(self._create, name)
 
-        def write(piece: bytes | bytearray) -> None:
-            _write(file, piece, size)
-            digest.update(piece)
+        def write(batch: list[bytes]) -> int:
+            done = _write_all(file, batch, size)
+            for chunk in batch:
+                digest.update(chunk)
+            return done
 
+        writing: asyncio.Future[int] | None = None  # while the next ones arrive
         try:
-            async for piece in pieces_of(chunks, MIB):
-                await self._run(write, piece)
-                size += len(piece)
+            async for batch in gathered(chunks, MIB):
+                if writing is not None:
+                    size += await writing
+                writing = asyncio.ensure_future(self._run(write, batch))
+            if writing is not None:
+                size += await writing
             await self._run(os.fsync, file)
         except BaseException:
+            if writing is not None:
+                await asyncio.wait((writing,))
             os.close(file)
             await self.delete(name)
             raise
@@ -187,6 +195,15 @@ class LocalReader:
     async def close(self) -> None:
         """Close it."""
         os.close(self._number)
+
+
+def _write_all(file: int, batch: list[bytes], at: int) -> int:
+    """Write chunks one behind the other from byte `at`; returns their bytes."""
+    length = sum(map(len, batch))
+    done = os.pwritev(file, batch, at)
+    if done < length:  # a signal, or a disk that is about to be full
+        _write(file, b"".join(batch)[done:], at + done)
+    return length
 
 
 def _write(file: int, data: bytes | bytearray, at: int) -> None:
