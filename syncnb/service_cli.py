@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from itertools import groupby
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def add_options(parser: argparse.ArgumentParser, role: Role) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the service that the options of `add_options` describe."""
+    if getattr(options, "action", None) == "hash-secret":
+        return _hash_secret()
     resolved = _resolved(options)
     if options.print_config:
         print(json.dumps(resolved.rows(), indent=2) if options.json else _table(resolved))
@@ -83,11 +86,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _add_keeping(parser: argparse.ArgumentParser) -> None:
-    """What can be done with the storage of a service instead of running it."""
-    keeping = parser.add_argument_group("Backups (docs/storage.md)")
+    """What can be done for a service instead of running it."""
+    keeping = parser.add_argument_group("Backups (docs/storage.md) and credentials")
     keeping.add_argument(
-        "action", nargs="?", choices=("backup", "restore"),
-        help="back up, also while the service runs, or restore, while it does not",
+        "action", nargs="?", choices=("backup", "restore", "hash-secret"),
+        help="back up, also while the service runs; restore, while it does not; or read a secret "
+        "and print what the credentials file may hold instead of it",
     )  # fmt: skip
     keeping.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="the backup")
     keeping.add_argument(
@@ -106,6 +110,20 @@ def _keep(config: ServiceConfig, options: argparse.Namespace) -> int:
         print(f"{options.folder} holds {backup(config, options.folder)}")
     else:
         print(f"restored {restore(config, options.folder, replace=options.replace)}")
+    return 0
+
+
+def _hash_secret() -> int:
+    """Ask for a secret, or read one line, and print the value of ``"secretHash"`` for it."""
+    from getpass import getpass
+
+    from syncnb.service.credentials import hash_secret
+
+    interactive = sys.stdin.isatty()
+    secret = getpass("Secret: ") if interactive else sys.stdin.readline().rstrip("\r\n")
+    if not secret:
+        raise SettingsError("secret", "it is empty", "give one, as a line of the standard input")
+    print(hash_secret(secret))
     return 0
 
 

@@ -76,7 +76,8 @@ class Report:
     damaged: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        said = f"{self.objects} objects, {self.files} files of {self.size:,} bytes in all"
+        said = f"{_count(self.objects, 'object')}, {_count(self.files, 'file')}"
+        said += f" of {self.size:,} bytes in all" if self.files else ""
         if self.damaged:
             said += f"; damaged in the service itself: {', '.join(self.damaged[:5])}"
         return said
@@ -459,3 +460,7 @@ def _sync(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

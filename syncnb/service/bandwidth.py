@@ -24,6 +24,11 @@ class Bandwidth:
         self._piece = min(max(int(rate * _BURST / 4), _SMALLEST), _LARGEST)
         self._free_at = 0.0  # when what was handed out so far has passed
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._rate > 0
+
     async def limited(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The same bytes, no faster than the limit."""
         async for piece in pieces:

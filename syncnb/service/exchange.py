@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from syncnb.metadata import Json
+from syncnb.service.bandwidth import Bandwidth
 from syncnb.service.blobs import BlobReader, BlobsError, TooLarge
 from syncnb.service.config import MAX_WAIT, MIB
 from syncnb.service.core import Service
@@ -121,11 +122,20 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def data_of(service: Service, request: Request) -> AsyncIterator[bytes]:
-    """The body of an upload, no larger than the data of an object may be (413)."""
+async def data_of(
+    service: Service, request: Request, pace: Bandwidth | None = None
+) -> AsyncIterator[bytes]:
+    """The body of an upload, no larger than the data of an object may be (413).
+
+    Parameters
+    ----------
+    pace : Bandwidth, optional
+        How fast it may come.
+    """
     require_size(service, announced_size(request))
     arrived = 0
-    async for chunk in request.stream():
+    chunks = request.stream() if pace is None else pace.limited(request.stream())
+    async for chunk in chunks:
         arrived += len(chunk)
         require_size(service, arrived)
         yield chunk
@@ -252,10 +262,19 @@ class DataResponse(Response):
         Bytes that there should be.
     part : tuple of (int, int) or None
         First and last byte; None for the whole.
+    pace : Bandwidth, optional
+        How fast it may go.
     """
 
-    def __init__(self, reader: BlobReader, size: int, part: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        reader: BlobReader,
+        size: int,
+        part: tuple[int, int] | None,
+        pace: Bandwidth | None = None,
+    ) -> None:
         self._reader = reader
+        self._pace = pace if pace is not None and pace.is_limited else None
         self._whole = part is None or part == (0, size - 1)
         self._first, last = (0, size - 1) if part is None else part
         self._length = last - self._first + 1
@@ -270,20 +289,28 @@ class DataResponse(Response):
         start = {"type": "http.response.start", "status": self.status_code}
         try:
             await send(start | {"headers": self.raw_headers})
-            if self._whole and self._reader.path and _PATH_SEND in scope.get("extensions", {}):
+            sends_files = self._pace is None and _PATH_SEND in scope.get("extensions", {})
+            if self._whole and self._reader.path and sends_files:
                 await send({"type": _PATH_SEND, "path": str(self._reader.path)})
                 return
-            at, end = self._first, self._first + self._length
-            while at < end:
-                piece = await self._reader.read(at, min(_READ_SIZE, end - at))
-                if not piece:  # shorter than it was: break the connection, do not lie
-                    raise OSError(errno.EIO, "the data are shorter than their record says")
-                at += len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": at < end})
+            left = self._length
+            pieces = self._pieces() if self._pace is None else self._pace.limited(self._pieces())
+            async for piece in pieces:
+                left -= len(piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
             if not self._length:
                 await send({"type": "http.response.body", "body": b""})
         finally:
             await self._reader.close()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        at, end = self._first, self._first + self._length
+        while at < end:
+            piece = await self._reader.read(at, min(_READ_SIZE, end - at))
+            if not piece:  # shorter than it was: break the connection, do not lie
+                raise OSError(errno.EIO, "the data are shorter than their record says")
+            at += len(piece)
+            yield piece
 
 
 async def answer_uri(service: Service, uri: str, asked: str | None) -> Response:
@@ -308,13 +335,17 @@ async def answer_uri(service: Service, uri: str, asked: str | None) -> Response:
     return DataResponse(reader, reader.size, part)
 
 
-async def answer_data(service: Service, content: Content, asked: str | None) -> Response:
+async def answer_data(
+    service: Service, content: Content, asked: str | None, pace: Bandwidth | None = None
+) -> Response:
     """The answer that streams data.
 
     Parameters
     ----------
     asked : str or None
         The ``Range`` header.
+    pace : Bandwidth, optional
+        How fast they may go.
 
     Raises
     ------
@@ -328,6 +359,6 @@ async def answer_data(service: Service, content: Content, asked: str | None) -> 
     except IndexError:
         return empty(416, {"Content-Range": f"bytes */{content.size}"})
     try:
-        return DataResponse(await service.open(content), content.size, part)
+        return DataResponse(await service.open(content), content.size, part, pace)
     except FileNotFoundError:
         raise Missing("the data have just been replaced: try again") from None

@@ -235,7 +235,9 @@ class Spi:
             raise Conflict(f"{call.key} is another instance now")
         if record.instance_id != call.instance_id:
             raise Conflict(f"{call.key} is another instance now")
-        return await answer_data(self._service, content, request.headers.get("range"))
+        service = self._service
+        asked = request.headers.get("range")
+        return await answer_data(service, content, asked, service.outgoing)
 
     async def _put(self, request: Request, call: _Call) -> Response:
         registered = await self._service.store.read(
@@ -285,16 +287,17 @@ class Spi:
             raise Refused(f"there is no object {call.key} of a node")
         if record.instance_id != call.instance_id or record.origin != call.node:
             raise Conflict(f"{call.key} is another instance now")
+        data = data_of(service, request, service.incoming)
         spread = request.headers.get("content-range")
         if spread is not None:
             if record.status != PARTIALLY_RECEIVED:
                 raise Conflict(f"{call.key} is {record.status}")
-            whole = await receive_chunk(service, request, record, spread)
+            whole = await receive_chunk(service, data, record, spread)
             if whole is None:
                 return empty(204)
             stored = whole
         else:
-            stored = await service.save(data_of(service, request))
+            stored = await service.save(data)
         stored = await service.verified(stored, record.meta)
         async with service.discarding(stored):
             if not stored.verified:

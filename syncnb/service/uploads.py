@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 
 from syncnb.service.core import Service
-from syncnb.service.exchange import data_of, require_size
+from syncnb.service.exchange import require_size
 from syncnb.service.lifecycle import Conflict
 from syncnb.service.store import Key, ObjectRecord, StoredData, Transaction
 from syncnb.service.store.records import Ranges
@@ -16,12 +16,14 @@ from syncnb.service.wire import content_range
 
 
 async def receive_chunk(
-    service: Service, request: Request, record: ObjectRecord, header: str
+    service: Service, data: AsyncIterator[bytes], record: ObjectRecord, header: str
 ) -> StoredData | None:
     """Store one chunk of the data of an object (rest-api.md, 4.17; sync-http.md, 9.3).
 
     Parameters
     ----------
+    data : async iterator of bytes
+        The body.
     record : ObjectRecord
         The object, as it is now.
     header : str
@@ -50,7 +52,7 @@ async def receive_chunk(
         record = await service.store.write(lambda tx: _begun(tx, key, instance_id, new))
     file = record.partial or ""
     done = await service.blobs.save_part(
-        file, _until_broken(service, request), at=first, limit=last - first + 1
+        file, _until_broken(data), at=first, limit=last - first + 1
     )
 
     def note(tx: Transaction) -> ObjectRecord:
@@ -88,10 +90,10 @@ def _present(tx: Transaction, key: Key, instance_id: int) -> ObjectRecord:
     return present
 
 
-async def _until_broken(service: Service, request: Request) -> AsyncIterator[bytes]:
+async def _until_broken(data: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """The body as far as it came: what has arrived need not be sent again."""
     try:
-        async for chunk in data_of(service, request):
+        async for chunk in data:
             yield chunk
     except ClientDisconnect:
         return

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from syncnb import LocalFleet, __version__, publish, report
+from syncnb.service.credentials import fits_hash
 
 COMMANDS = ["demo", "css", "ess", "fleet", "publish", "status", "updates", "collect", "health"]
 
@@ -114,3 +115,14 @@ def test_port_and_folder_in_use_are_named(fleet: LocalFleet, tmp_path: Path) -> 
         "css", "--listen", "127.0.0.1:0", "--data", str(fleet.folder("cloud")), "--auth", str(auth)
     )
     assert (done.returncode, "another service uses" in done.stderr) == (2, True), done.stderr
+
+
+def test_hashed_secret_logs_in_and_cannot_be_read(tmp_path: Path) -> None:
+    """`syncnb css hash-secret` prints what the credentials file may hold instead."""
+    done = subprocess.run(
+        [sys.executable, "-m", "syncnb", "css", "hash-secret"],
+        input="s3cret\n", capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert "s3cret" not in done.stdout
+    assert fits_hash("s3cret", done.stdout.strip())
+    assert not fits_hash("s3cret ", done.stdout.strip())

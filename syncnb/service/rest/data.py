@@ -52,7 +52,7 @@ async def put_data(service: Service, request: Request, identity: Identity, key: 
     service.blobs.require_room(announced_size(request))
     spread = request.headers.get("content-range")
     if spread is not None:
-        whole = await receive_chunk(service, request, record, spread)
+        whole = await receive_chunk(service, data_of(service, request), record, spread)
         if whole is not None:
             good = await service.verified(whole, record.meta)
             await service.store.write(lambda tx: sending.put_data(tx, service.site, key, good))
