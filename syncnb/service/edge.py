@@ -163,9 +163,11 @@ class Edge:
             return status in (204, 409)
         if todo is Todo.REPORT:
             return await self._acknowledge(meta, "received")
-        acknowledged = await self._acknowledge(meta, "updated")
-        if todo in (Todo.FETCH, Todo.CONTINUE):
-            self._downloads.fetch(key, meta["instanceID"])
+        try:
+            acknowledged = await self._acknowledge(meta, "updated")
+        finally:  # also if the call was lost: the item may never come again
+            if todo in (Todo.FETCH, Todo.CONTINUE):
+                self._downloads.fetch(key, meta["instanceID"])
         return acknowledged
 
     async def _acknowledge(self, meta: dict[str, Json], action: str) -> bool:
