@@ -287,7 +287,7 @@ def test_text_that_databases_refuse_is_no_error(storage: Storage, operator: Oper
         assert at.status == "error"
     odd = requests.put(f"{link}/objects/acme/model/p%00/1/1/received", auth=node, headers=identity,
                        timeout=10)  # fmt: skip
-    assert odd.status_code == 409
+    assert odd.status_code in (400, 409)
 
 
 # ------------------------------------------------------------- killed under load
@@ -417,78 +417,83 @@ def kill_under_load(
         wait_until(lambda: len(client.get_destinations()) == 2)
     publishing, receiving = threading.Event(), threading.Event()
     clients = [application_at(node) for node in nodes]
-    programs = [EdgeProgram(one, receiving) for one in clients]
-    began = time.monotonic()
-    publishers = [Publisher(number, urls, programs, publishing) for number in range(4)]
-    for number in range(kills):
-        time.sleep(pause * random.uniform(0.7, 1.3))  # the moment itself is what is random here
-        victim = random.randrange(2)
-        services[victim].kill()
-        time.sleep(pause * random.uniform(0.1, 0.4))
-        port = int(urls[victim].rpartition(":")[2])
-        services[victim] = operator.css(storage, f"css{number + 2}", port=port)
-    time.sleep(pause)
-    publishing.set()
-    for publisher in publishers:
-        publisher.thread.join(70)
-        assert publisher.failure is None, publisher.failure
-    seconds = time.monotonic() - began
-    acknowledged = {k: v for p in publishers for k, v in p.acknowledged.items()}
-    repeated = {one for p in publishers for one in p.repeated}
+    try:
+        programs = [EdgeProgram(one, receiving) for one in clients]
+        began = time.monotonic()
+        publishers = [Publisher(number, urls, programs, publishing) for number in range(4)]
+        for number in range(kills):
+            time.sleep(pause * random.uniform(0.7, 1.3))  # the moment itself is what is random here
+            victim = random.randrange(2)
+            services[victim].kill()
+            time.sleep(pause * random.uniform(0.1, 0.4))
+            port = int(urls[victim].rpartition(":")[2])
+            services[victim] = operator.css(storage, f"css{number + 2}", port=port)
+        time.sleep(pause)
+        publishing.set()
+        for publisher in publishers:
+            publisher.thread.join(70)
+            assert publisher.failure is None, publisher.failure
+        seconds = time.monotonic() - began
+        acknowledged = {k: v for p in publishers for k, v in p.acknowledged.items()}
+        repeated = {one for p in publishers for one in p.repeated}
 
-    with client_of(services[0]) as one, client_of(services[1]) as other:
-        newest = {(name, version) for name, (version, _) in acknowledged.items()}
+        with client_of(services[0]) as one, client_of(services[1]) as other:
+            newest = {(name, version) for name, (version, _) in acknowledged.items()}
 
-        def missing() -> list[set[tuple[str, str]]]:
+            def missing() -> list[set[tuple[str, str]]]:
+                for program in programs:
+                    assert program.failure is None, program.failure
+                return [newest - program.consumed.keys() for program in programs]
+
+            def states() -> list[object]:
+                return [
+                    (which, other.get_object_destinations("model", which[0]))
+                    for which in set().union(*missing())
+                ]
+
+            wait_until(lambda: not any(missing()), timeout=180, show=lambda: (missing(), states()))
+            settling = time.monotonic() - began - seconds
+            for name, (version, digest) in acknowledged.items():
+                for program in programs:
+                    assert program.digests[name, version] == digest, name
+                for client in (one, other):  # whichever process is asked
+                    meta = client.get_object_metadata("model", name)
+                    assert meta.version == version
+                    assert hashlib.sha256(client.read_object_data(meta)).hexdigest() == digest, name
+                wait_until(
+                    lambda n=name: (
+                        {d.status for d in other.get_object_destinations("model", n)}
+                        == {"consumed"}
+                    ),
+                    show=lambda n=name: other.get_object_destinations("model", n),
+                )
             for program in programs:
-                assert program.failure is None, program.failure
-            return [newest - program.consumed.keys() for program in programs]
-
-        def states() -> list[object]:
-            return [
-                (which, other.get_object_destinations("model", which[0]))
-                for which in set().union(*missing())
-            ]
-
-        wait_until(lambda: not any(missing()), timeout=180, show=lambda: (missing(), states()))
-        settling = time.monotonic() - began - seconds
-        for name, (version, digest) in acknowledged.items():
+                twice = {which for which, times in program.consumed.items() if times > 1}
+                assert twice <= repeated, twice - repeated
+            receiving.set()
             for program in programs:
-                assert program.digests[name, version] == digest, name
-            for client in (one, other):  # whichever process is asked
-                meta = client.get_object_metadata("model", name)
-                assert meta.version == version
-                assert hashlib.sha256(client.read_object_data(meta)).hexdigest() == digest, name
+                for thread in program.threads:
+                    thread.join(70)
+            wanted = sum(program.reports for program in programs)
             wait_until(
-                lambda n=name: (
-                    {d.status for d in other.get_object_destinations("model", n)} == {"consumed"}
-                ),
-                show=lambda n=name: other.get_object_destinations("model", n),
+                lambda: len(one.get_updated_objects("stats")) == wanted,
+                timeout=60,
+                show=lambda: (len(one.get_updated_objects("stats")), wanted),
             )
-        for program in programs:
-            twice = {which for which, times in program.consumed.items() if times > 1}
-            assert twice <= repeated, twice - repeated
-        receiving.set()
-        for program in programs:
-            for thread in program.threads:
-                thread.join(70)
-        wanted = sum(program.reports for program in programs)
-        wait_until(
-            lambda: len(one.get_updated_objects("stats")) == wanted,
-            timeout=60,
-            show=lambda: (len(one.get_updated_objects("stats")), wanted),
+            for meta in one.get_updated_objects("stats"):
+                assert other.read_object_data(meta) == f"{meta.object_id} ".encode() * 9
+        published = sum(p.published for p in publishers)
+        print(
+            f"\n{kills} kills in {seconds:.0f} s: {published} publications acknowledged "
+            f"({published / seconds:.0f}/s), {len(repeated)} repeated after a kill, the longest took "
+            f"{max(p.longest for p in publishers):.1f} s; {sum(sum(p.consumed.values()) for p in programs)} "
+            f"consumed on 2 nodes, the last {settling:.1f} s after the load; {wanted} reports arrived"
         )
-        for meta in one.get_updated_objects("stats"):
-            assert other.read_object_data(meta) == f"{meta.object_id} ".encode() * 9
-    for edge in clients:
-        edge.close()
-    published = sum(p.published for p in publishers)
-    print(
-        f"\n{kills} kills in {seconds:.0f} s: {published} publications acknowledged "
-        f"({published / seconds:.0f}/s), {len(repeated)} repeated after a kill, the longest took "
-        f"{max(p.longest for p in publishers):.1f} s; {sum(sum(p.consumed.values()) for p in programs)} "
-        f"consumed on 2 nodes, the last {settling:.1f} s after the load; {wanted} reports arrived"
-    )
+    finally:  # also of a test that failed: its threads must not meet others
+        publishing.set()
+        receiving.set()
+        for edge in clients:
+            edge.close()
 
 
 def test_killed_process_loses_nothing_under_load(
