@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -193,8 +193,14 @@ def restore(config: ServiceConfig, folder: Path, *, replace: bool = False) -> Re
 async def _back_up(
     config: ServiceConfig, partial: Path, before: Path, executor: Executor
 ) -> Report:
-    backend, blobs = backend_of(config), blobs_of(config, executor)
-    await blobs.check()
+    backend = backend_of(config)
+    async with _opened(config, executor) as blobs:
+        return await _copied(backend, blobs, partial, before, executor)
+
+
+async def _copied(
+    backend: Backend, blobs: Blobs, partial: Path, before: Path, executor: Executor
+) -> Report:
     with closing(dump.opened(backend, migrated=False)) as connection:
 
         def hold(seconds: float) -> None:
@@ -298,8 +304,29 @@ async def _restore(
     replace: bool,
     executor: Executor,
 ) -> Report:
+    async with _opened(config, executor) as blobs:
+        return await _put_in_place(config, backend, blobs, folder, manifest, replace, executor)
+
+
+@asynccontextmanager
+async def _opened(config: ServiceConfig, executor: Executor) -> AsyncIterator[Blobs]:
     blobs = blobs_of(config, executor)
-    await blobs.check()
+    try:
+        await blobs.check()
+        yield blobs
+    finally:
+        await blobs.close()
+
+
+async def _put_in_place(
+    config: ServiceConfig,
+    backend: Backend,
+    blobs: Blobs,
+    folder: Path,
+    manifest: _Manifest,
+    replace: bool,
+    executor: Executor,
+) -> Report:
     stored: dict[str, str] = {}
     with closing(dump.opened(backend, migrated=True)) as connection:
         if dump.is_used(connection) and not replace:

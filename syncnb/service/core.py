@@ -166,6 +166,7 @@ class Service:
     async def finish(self) -> None:
         """Wait for what goes on behind the answers."""
         await asyncio.gather(*self._deleting.values(), return_exceptions=True)
+        await self.blobs.close()
 
     def close(self) -> None:
         """Close the files; nothing may be under way."""

@@ -91,6 +91,9 @@ class Blobs(Protocol):
             Seconds; younger files may be on their way into a record of any process.
         """
 
+    async def close(self) -> None:
+        """Let go of everything; no call may be under way."""
+
 
 class BytesReader:
     """Data that are in memory already, in the form of a file.

@@ -140,6 +140,9 @@ class LocalBlobs:
 
         await self._run(swept)
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     def _create(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
         file = os.open(self._folder / name, flags, 0o600)

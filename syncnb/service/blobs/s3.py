@@ -31,6 +31,7 @@ log = logging.getLogger("syncnb.service")
 _PART = 8 * MIB  # bytes of a part of a multipart upload
 _MOST_PARTS = 10_000  # of one, in S3
 _AT_ONCE = 2  # parts of one upload that are under way; bounds its memory
+_LET_GO = 0.3  # seconds
 _TRIES = 3  # of a read that breaks
 _BEING_FILLED = "part-"
 
@@ -177,6 +178,14 @@ class S3Blobs:
                     ]
                     if gone:
                         await obstore.delete_async(self._store, gone)
+
+    async def close(self) -> None:
+        """Wait until the library's own threads have let go of what they were handed.
+
+        They do so a moment after a call has returned. Before Python 3.14, a process that ends in
+        that moment is aborted: https://github.com/python/cpython/issues/87135.
+        """
+        await asyncio.sleep(_LET_GO)
 
     async def stream(self, path: str, at: int, until: int) -> AsyncIterator[bytes]:
         """The bytes of an object from `at` up to `until`."""
