@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -45,6 +45,8 @@ class Authentication:
         Returns what an ESS shows to its CSS.
     clock : callable, default time.monotonic
         Seconds.
+    executor : Executor, optional
+        Where `authenticator` works; without, threads of its own.
     """
 
     def __init__(
@@ -53,13 +55,14 @@ class Authentication:
         login: Callable[[], Login],
         *,
         clock: Callable[[], float] = time.monotonic,
+        executor: Executor | None = None,
     ) -> None:
         self._authenticator, self._login, self._clock = authenticator, login, clock
         self._salt = secrets.token_bytes(32)
         self._known: dict[str, _Known] = {}
         self._checks: dict[tuple[str, bytes], asyncio.Future[Identity | None]] = {}
         self._looked = clock()
-        self._executor = ThreadPoolExecutor(_THREADS, "syncnb-auth")
+        self._executor = executor or ThreadPoolExecutor(_THREADS, "syncnb-auth")
 
     @property
     def login(self) -> Login:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -38,6 +39,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 log = logging.getLogger("syncnb.service")
 
+_UNPREDICTABLE = random.SystemRandom()
 _RESEND_TIMES = (
     6  # an unacknowledged notice is taken up after so many intervals (sync-http.md, 6.1)
 )
@@ -73,6 +75,10 @@ class Service:
         Where SQL and files are worked on; may be shared by several services.
     clock : callable, default time.time
         Seconds since the epoch.
+    rng : random.Random, default random.SystemRandom()
+        Where names of files and the jitter of pauses come from.
+    authentication : Authentication, optional
+        Who finds out who is calling; without, whoever `config` names.
 
     Raises
     ------
@@ -86,10 +92,12 @@ class Service:
         executor: Executor,
         *,
         clock: Callable[[], float] = time.time,
+        rng: random.Random = _UNPREDICTABLE,
+        authentication: Authentication | None = None,
     ) -> None:
-        self.config = config
+        self.config, self.rng = config, rng
         self.is_css = config.role == "css"
-        self.authenticator = Authentication(*make_authenticator(config))
+        self.authenticator = authentication or Authentication(*make_authenticator(config))
         self.started = time.monotonic()
         self.client_requests = 0
         self.upload_owner = str(uuid.uuid4())
@@ -106,7 +114,7 @@ class Service:
         self._leave = ExitStack()
         with self._leave:  # whatever fails gives back what was taken before
             self._leave.callback(os.close, lock_folder(config.data))
-            self.blobs = blobs_of(config, executor)
+            self.blobs = blobs_of(config, executor, rng)
             self.store = self._leave.enter_context(self._opened_store(config, executor))
             self._leave = self._leave.pop_all()
         self.site = Site(
@@ -320,7 +328,7 @@ class Service:
             await self.blobs.sweep(files, older_than=older_than)
 
     def _delete_files(self, files: set[str]) -> None:
-        for file in files:
+        for file in sorted(files):
             task = asyncio.get_running_loop().create_task(self._delete_file(file))
             self._deleting[file] = task
 

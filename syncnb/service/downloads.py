@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-import random
 from collections.abc import AsyncIterator, Callable
 
 from syncnb.metadata import Json
@@ -14,7 +14,7 @@ from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
 from syncnb.service.lifecycle import Conflict, outbox, receiving
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED
-from syncnb.service.link import CssLink
+from syncnb.service.link import CssLink, backed_off
 from syncnb.service.store import Key, ObjectRecord, StoredData, StoreError, Transaction
 from syncnb.service.transport import Answer, LinkDown
 
@@ -92,7 +92,13 @@ class Downloads:
             except (LinkDown, StoreError) as down:
                 log.info("the data of %s stopped, going on soon: %s", key, down)
             except Conflict:
-                return  # a newer instance is on its way
+                # The CSS has another instance now. That one need not be announced before it
+                # expires or is deleted, so nothing may wait for it.
+                with contextlib.suppress(StoreError):
+                    await self._service.store.write(
+                        lambda tx: outbox.forget_failed(tx, key, instance_id)
+                    )
+                    return
             except OSError as error:
                 reason = f"the node cannot store the data: {error.strerror}"
                 if await self._give_up(record, 2, reason):
@@ -101,7 +107,7 @@ class Downloads:
                 if await self._give_up(record, hopeless.code, str(hopeless)):
                     return
             tries += 1
-            await asyncio.sleep(min(0.1 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0))
+            await asyncio.sleep(backed_off(0.1, tries, _LONGEST_PAUSE, self._service.rng))
 
     async def _attempt(self, record: ObjectRecord) -> None:
         meta = record.meta

@@ -12,10 +12,10 @@ from syncnb.service.core import Service
 from syncnb.service.downloads import Downloads
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.outbox import Todo
-from syncnb.service.link import CssLink
+from syncnb.service.link import CssLink, backed_off
 from syncnb.service.resend import run_resend
 from syncnb.service.sender import Sender
-from syncnb.service.store import Key, StoreError
+from syncnb.service.store import Key, StoreError, Transaction
 from syncnb.service.transport import CountedTransport, LinkDown, LinkRefused, Transport
 from syncnb.service.wire import Malformed, decode_meta, is_link_name
 
@@ -24,7 +24,8 @@ log = logging.getLogger("syncnb.service")
 _WAIT = MAX_WAIT - 10.0  # seconds that a CSS is asked to keep a poll
 _LONGEST_PAUSE = 5.0  # seconds between two tries to reach a CSS that is away
 _AT_ONCE = 8  # items that are worked on at the same time
-_REGISTERED = "registered"
+_REGISTERED = "registered"  # flags: this store has been registered once,
+_FORGOTTEN = "forgotten"  # and the CSS does not know the node any more
 
 
 class Edge:
@@ -58,14 +59,14 @@ class Edge:
                 group.create_task(self._sender.run(group))
                 group.create_task(run_resend(self._service, self._link, self._register_again))
                 pinged = loop.time()
-                pause = Pause(self._config.poll_interval)
+                pause = Pause(self._config.poll_interval, self._service.rng)
                 while True:
                     try:
                         if self._register:
                             await self._registered()
                         elif loop.time() - pinged > self._config.ping_interval:
                             pinged = loop.time()
-                            self._register = await self._link.register("ping") == 404
+                            self._register = not await self._registers("ping", missing=404)
                         # After a failure, an answer at once shows that the link is back.
                         back = pause.failing
                         productive, waited = await self._polled(0.0 if back else _WAIT)
@@ -89,20 +90,39 @@ class Edge:
 
     async def _registered(self) -> None:
         """Register: as new if the records are, or if the CSS does not know the node."""
-        store, site = self._service.store, self._service.site
-        known = await store.read(lambda tx: tx.flag(_REGISTERED))
-        status = await self._link.register("register") if known else 404
-        if status == 404:
-            status = await self._link.register("register-new")
-            if status == 204:
-                await store.write(lambda tx: outbox.on_forgotten(tx, site))
-        if status != 204:
-            raise _failure("register", status)
-        await store.write(lambda tx: tx.set_flag(_REGISTERED))
+        store = self._service.store
+        known, forgotten = await store.read(lambda tx: (tx.flag(_REGISTERED), tx.flag(_FORGOTTEN)))
+        if not (known and not forgotten and await self._registers("register", missing=404)):
+            if known and not forgotten:
+                # If the answer to what follows is lost, the CSS knows the node and "register"
+                # would do: this remembers that "register-new" has to be said all the same.
+                await store.write(lambda tx: tx.set_flag(_FORGOTTEN))
+            await self._registers("register-new", persistent=known)
+            if not known:
+                # The first call made the CSS announce what an earlier store of this node may
+                # have had; this one tells it that the store is persistent all the same.
+                await self._registers("register")
+            await store.write(self._begin_anew)
         self._register = False
         self._service.link.connected()
         log.info("%s is registered at %s", self._config.node, self._config.css_url)
         await self._downloads.resume_all()
+
+    def _begin_anew(self, tx: Transaction) -> None:
+        outbox.on_forgotten(tx, self._service.site)
+        tx.set_flag(_REGISTERED)
+        tx.clear_flag(_FORGOTTEN)
+
+    async def _registers(
+        self, call: str, *, persistent: bool = True, missing: int | None = None
+    ) -> bool:
+        """Make a call that must answer 204; False if it answers `missing`."""
+        status = await self._link.register(call, persistent=persistent)
+        if status == missing:
+            return False
+        if status != 204:
+            raise _failure(call, status)
+        return True
 
     async def _polled(self, wait: float) -> tuple[bool, bool]:
         """One poll; returns whether something came, and whether the CSS made us wait."""
@@ -147,8 +167,10 @@ class Edge:
             return await self._acknowledge(meta, "ackDelete")
         if kind == "consumed":
             await store.write(lambda tx: outbox.on_consumed_item(tx, key, meta["instanceID"]))
+            await self._sender.idle(key, meta["instanceID"])
             return await self._acknowledge(meta, "ackconsumed")
         if kind in ("deleted", "received"):
+            await self._sender.idle(key, meta["instanceID"])
             return await self._acknowledge(
                 meta, "ackDeleted" if kind == "deleted" else "ackreceived"
             )
@@ -168,6 +190,9 @@ class Edge:
         finally:  # also if the call was lost: the item may never come again
             if todo in (Todo.FETCH, Todo.CONTINUE):
                 self._downloads.fetch(key, meta["instanceID"])
+        if todo is Todo.BEHIND and acknowledged:
+            await self._service.store.write(lambda tx: tx.set_flag(_FORGOTTEN))
+            self._register = True
         return acknowledged
 
     async def _acknowledge(self, meta: dict[str, Json], action: str) -> bool:
@@ -196,10 +221,12 @@ class Pause:
     ----------
     longest : float
         Seconds between two polls when nothing happens.
+    rng : random.Random
+        Where jitter comes from.
     """
 
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
+    def __init__(self, longest: float, rng: random.Random) -> None:
+        self._longest, self._rng = longest, rng
         self._idle = longest / 10
         self._failures = 0
 
@@ -228,7 +255,7 @@ class Pause:
     async def after_failure(self) -> None:
         """Back off, never longer than the polling interval, with jitter."""
         most = min(_LONGEST_PAUSE, self._longest)
-        await asyncio.sleep(min(0.1 * 2**self._failures, most) * random.uniform(0.7, 1.0))
+        await asyncio.sleep(backed_off(0.1, self._failures, most, self._rng))
 
 
 def _failure(call: str, status: int) -> LinkDown:

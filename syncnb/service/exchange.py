@@ -8,7 +8,6 @@ import hashlib
 import logging
 import math
 import re
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,7 +24,9 @@ from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import (
     Conflict,
     Missing,
+    NameTaken,
     NoDestination,
+    Outdated,
     Refused,
     Rejected,
 )
@@ -38,6 +39,8 @@ _STATUS: dict[type[Rejected], int] = {
     Refused: 400,
     Missing: 404,
     Conflict: 409,
+    NameTaken: 409,
+    Outdated: 409,
     NoDestination: 424,
 }
 _READ_SIZE = MIB  # bytes; pieces of 64 KB through a thread cost four times as much
@@ -212,7 +215,8 @@ async def when_new(
     """
     wait = preferred_wait(request)
     known = request.headers.get("if-none-match")
-    deadline = time.monotonic() + wait
+    now = asyncio.get_running_loop().time
+    deadline = now() + wait
     with service.signals.listen(topic) as bell:
         while True:
             bell.clear()
@@ -224,7 +228,7 @@ async def when_new(
                 if tag == known:
                     response, fresh = empty(304), False
                 response.headers["ETag"] = tag
-            left = deadline - time.monotonic()
+            left = deadline - now()
             if fresh or left <= 0 or service.signals.stopping:
                 break
             if not await _rings(bell, request, left):

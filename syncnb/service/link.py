@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +14,20 @@ from syncnb.service.identity import Login
 from syncnb.service.transport import Answer, LinkDown, Transport
 from syncnb.service.wire import Malformed, dumps, loads
 
+NEWEST_INSTANCE = "Newest-Instance"  # header of a 409: what our CSS has of a node's object
 _LARGEST_POLL = 256 * MIB  # bytes; a poll has no paging, but it has an end
+
+
+def backed_off(first: float, tries: int, longest: float, rng: random.Random) -> float:
+    """Seconds to wait after so many tries in vain, with jitter.
+
+    Examples
+    --------
+    >>> backed_off(0.1, 10_000, 5.0, random.Random(1)) <= 5.0
+    True
+    """
+    doubled = first * 2.0 ** min(tries, 30)  # an outage of days is no reason to overflow
+    return min(doubled, longest) * rng.uniform(0.7, 1.0)
 
 
 class CssLink:
@@ -42,10 +56,11 @@ class CssLink:
         """Close the connections."""
         await self._transport.close()
 
-    async def register(self, call: str) -> int:
+    async def register(self, call: str, *, persistent: bool = True) -> int:
         """``register``, ``register-new``, ``ping`` or ``unregister``; returns the status."""
         path = f"/spi/v1/{call}/{quote(self._org, safe='')}/{self._node}"
-        status, _ = await self._send("PUT", f"{path}?persistent-storage=true", b"")
+        query = f"persistent-storage={str(persistent).lower()}"
+        status, _ = await self._send("PUT", f"{path}?{query}", b"")
         return status
 
     async def resend(self) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import AsyncIterator, Callable
 
 from syncnb.metadata import Json
@@ -15,7 +14,7 @@ from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
 from syncnb.service.lifecycle import outbox
 from syncnb.service.lifecycle.base import CLOUD
-from syncnb.service.link import CssLink
+from syncnb.service.link import NEWEST_INSTANCE, CssLink, backed_off
 from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
 from syncnb.service.transport import LinkDown
 from syncnb.service.wire import upload_offset
@@ -42,7 +41,7 @@ class Sender:
     def __init__(self, service: Service, link: CssLink, register_again: Callable[[], None]) -> None:
         self._service, self._link = service, link
         self._register_again = register_again
-        self._running: set[Key] = set()
+        self._running: dict[Key, tuple[int, asyncio.Event]] = {}  # instance, and when it is over
         self._later: dict[Notice, tuple[int, float]] = {}  # tries, and when the next is due
         self._small = asyncio.Semaphore(_AT_ONCE)
         self._large = asyncio.Semaphore(service.config.transfers)
@@ -52,6 +51,16 @@ class Sender:
         """The link is back: do not wait out the pauses."""
         self._later.clear()
         self._bell.set()
+
+    async def idle(self, key: Key, instance_id: int) -> None:
+        """Wait while a call about an instance is under way.
+
+        Only then may the node acknowledge that the CSS is done with it: an ``update`` that came
+        after the acknowledgement would bring the object back.
+        """
+        running = self._running.get(key)
+        if running is not None and running[0] == instance_id:
+            await running[1].wait()
 
     async def run(self, group: asyncio.TaskGroup) -> None:
         """Send whatever is in the outbox, until cancelled."""
@@ -71,7 +80,7 @@ class Sender:
                     if due > now:
                         pauses.append(due - now)
                     elif notice.key not in self._running:
-                        self._running.add(notice.key)
+                        self._running[notice.key] = (notice.instance_id, asyncio.Event())
                         group.create_task(self._send(notice))
                 with contextlib.suppress(TimeoutError):  # a pause is over
                     await asyncio.wait_for(bell.wait(), min(pauses, default=None))
@@ -85,16 +94,20 @@ class Sender:
             async with self._large if large else self._small:
                 await self._deliver(notice, first=tries == 1)
         except (LinkDown, StoreError, OSError) as down:  # OSError: the blob was just replaced
-            pause = min(0.5 * 2**tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
+            pause = backed_off(0.5, tries, _LONGEST_PAUSE, self._service.rng)
             self._later[notice] = (tries, asyncio.get_running_loop().time() + pause)
             log.info("%s of %s goes out later: %s", notice.state, notice.key, down)
         finally:
-            self._running.discard(notice.key)
+            self._running.pop(notice.key)[1].set()
             self._bell.set()
 
     async def _deliver(self, notice: Notice, *, first: bool) -> None:
         store = self._service.store
-        record = await store.read(lambda tx: tx.object(notice.key))
+        present, record = await store.read(
+            lambda tx: (tx.notice(notice.key, notice.node), tx.object(notice.key))
+        )
+        if present != notice:
+            return  # something newer has taken its place
         if record is not None and record.instance_id == notice.instance_id:
             if notice.state in ("update", "updated"):
                 notice = await self._upload(notice, record, first=first)
@@ -109,6 +122,15 @@ class Sender:
         meta = self._own(record.meta)
         status, headers = await self._link.report(meta, "update", meta)
         self._require(status, (204, 409))
+        if headers.get("Upload-Complete") == "?0":
+            raise LinkDown("the cloud has an object of this name: waiting until it is deleted")
+        newest = headers.get(NEWEST_INSTANCE, "")
+        if status == 409 and newest.isdecimal() and int(newest) > notice.instance_id:
+            site = self._service.site
+            await self._service.store.write(
+                lambda tx: outbox.renumber(tx, site, notice, int(newest))
+            )
+            return notice
         if status == 409 and ((first and notice.state == "update") or "Upload-Complete" in headers):
             return notice  # it is there, or a newer one is
         unfinished = notice.state == "update"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -26,12 +26,15 @@ from syncnb.service.exchange import (
 from syncnb.service.lifecycle import (
     Conflict,
     Missing,
+    NameTaken,
     NoDestination,
+    Outdated,
     Refused,
     links,
     receiving,
 )
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED, WITHOUT_DATA
+from syncnb.service.link import NEWEST_INSTANCE
 from syncnb.service.security import link_node, user_node
 from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
@@ -159,7 +162,7 @@ class Spi:
             elif area == "ping":
                 links.touch(tx, site, org, node)
             else:
-                links.unregister(tx, org, node)
+                links.unregister(tx, site, org, node)
 
         try:
             await self._service.store.write(change)
@@ -183,7 +186,7 @@ class Spi:
 
     async def _note_contact(self, org: str, node: Node) -> None:
         """A poll is a sign of life, too; now and then is often enough to write that down."""
-        now, known = time.monotonic(), self._heard.get((org, node))
+        now, known = asyncio.get_running_loop().time(), self._heard.get((org, node))
         often = min(_CONTACT, self._service.config.forget_after / 4 or _CONTACT)
         if known is None or now - known >= often:
             self._heard[org, node] = now
@@ -194,7 +197,7 @@ class Spi:
         self, who: tuple[str, Node], items: list[dict[str, Json]]
     ) -> list[dict[str, Json]]:
         """Hold back what a node was given several times and never acknowledged."""
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         before = self._handouts.get(who, {})
         seen: dict[tuple[Json, ...], _Handouts] = defaultdict(_Handouts)
         given = []
@@ -226,15 +229,13 @@ class Spi:
             return tx.notice(call.key, call.node), record, content
 
         notice, record, content = await self._service.store.read(look)
+        # First of all: an existing node throws the object away when it hears 404.
+        if record is not None and record.instance_id != call.instance_id:
+            raise Conflict(f"{call.key} is another instance now")
         if record is None or content is None or record.status in WITHOUT_DATA:
             raise Missing(f"{call.key} has no data")
-        if notice is None or call.instance_id not in (
-            notice.instance_id,
-            record.instance_id,
-        ):
-            raise Conflict(f"{call.key} is another instance now")
-        if record.instance_id != call.instance_id:
-            raise Conflict(f"{call.key} is another instance now")
+        if notice is None:
+            raise Conflict(f"{call.key} does not go to {call.node}")
         service = self._service
         asked = request.headers.get("range")
         return await answer_data(service, content, asked, service.outgoing)
@@ -272,6 +273,11 @@ class Spi:
             record = await self._service.store.write(
                 lambda tx: links.on_update(tx, call.key, call.node, meta, owner)
             )
+        except Outdated as outdated:
+            newest = {"Upload-Complete": "?1", NEWEST_INSTANCE: str(outdated.newest)}
+            return empty(409, newest)
+        except NameTaken:
+            return empty(409, {"Upload-Complete": "?0"})  # a node that knows it tries again
         except Conflict:
             return empty(409, {"Upload-Complete": "?1"})
         if record.status != PARTIALLY_RECEIVED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 from concurrent.futures import Executor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,8 @@ from syncnb.service.blobs import Blobs, LocalBlobs
 from syncnb.service.config import ServiceConfig
 from syncnb.service.store.backend import Backend, StoreError
 from syncnb.service.store.sqlite import SQLite
+
+_UNPREDICTABLE = random.SystemRandom()
 
 
 def backend_of(config: ServiceConfig) -> Backend:
@@ -55,7 +58,9 @@ def backend_of(config: ServiceConfig) -> Backend:
         raise unusable(config, error) from None
 
 
-def blobs_of(config: ServiceConfig, executor: Executor) -> Blobs:
+def blobs_of(
+    config: ServiceConfig, executor: Executor, rng: random.Random = _UNPREDICTABLE
+) -> Blobs:
     """Where the data of a service lie.
 
     Parameters
@@ -64,6 +69,8 @@ def blobs_of(config: ServiceConfig, executor: Executor) -> Blobs:
         `blobs` says where; without, it is a folder of its own.
     executor : Executor
         Where files are worked on.
+    rng : random.Random, default random.SystemRandom()
+        Where names of files of this machine come from.
 
     Returns
     -------
@@ -80,7 +87,7 @@ def blobs_of(config: ServiceConfig, executor: Executor) -> Blobs:
             Path(unquote(urlsplit(config.blobs).path)) if config.blobs else config.data / "blobs"
         )
         try:
-            return LocalBlobs(folder, executor)
+            return LocalBlobs(folder, executor, rng)
         except OSError as error:
             raise SettingsError(
                 "blobs", f"{folder} cannot be used ({error.strerror})", "name another folder"

@@ -8,7 +8,9 @@ what happens because time passes.
 from syncnb.service.lifecycle.base import (
     Conflict,
     Missing,
+    NameTaken,
     NoDestination,
+    Outdated,
     Refused,
     Rejected,
     Site,
@@ -17,7 +19,9 @@ from syncnb.service.lifecycle.base import (
 __all__ = [
     "Conflict",
     "Missing",
+    "NameTaken",
     "NoDestination",
+    "Outdated",
     "Refused",
     "Rejected",
     "Site",

@@ -41,6 +41,26 @@ class Conflict(Rejected):
     """The delivery record does not match: another instance or a later state (409)."""
 
 
+class Outdated(Conflict):
+    """A node sends an instance that is older than the one that is here (409).
+
+    Parameters
+    ----------
+    text : str
+        For people.
+    newest : int
+        The instance that is here.
+    """
+
+    def __init__(self, text: str, newest: int) -> None:
+        super().__init__(text)
+        self.newest = newest
+
+
+class NameTaken(Conflict):
+    """The name of an object belongs to the other side, for the time being (409)."""
+
+
 class NoDestination(Rejected):
     """The node is not registered (424; 404 where it registers or pings)."""
 

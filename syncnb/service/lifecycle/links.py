@@ -10,10 +10,18 @@ from syncnb.service.lifecycle.base import (
     PARTIALLY_RECEIVED,
     READY,
     Conflict,
+    NameTaken,
     NoDestination,
+    Outdated,
     Site,
 )
-from syncnb.service.lifecycle.receiving import receive_delete, store_update
+from syncnb.service.lifecycle.receiving import (
+    ORPHANED,
+    ORPHANED_FOR,
+    orphaned,
+    receive_delete,
+    store_update,
+)
 from syncnb.service.lifecycle.sending import addresses, announce
 from syncnb.service.store import (
     DestinationRecord,
@@ -43,7 +51,7 @@ _ACCEPTED = {
     "ackconsumed": ("consumedPending",),
     "ackDeleted": ("deletedPending",),
     "ackreceived": (),
-    "feedback": ("updatePending", "updated", "deletePending", "consumedByDest"),
+    "feedback": ("updatePending", "updated", "deletePending"),
 }
 
 
@@ -67,6 +75,10 @@ def register_new(tx: Transaction, site: Site, org: str, node: Node, *, persisten
     listed = (tx.object(key) for key in tx.keys_at(org, node))
     addressed = (r for r in tx.objects_for(org, node) if addresses(r.meta, node))
     found = {r.key: r for r in (*listed, *addressed) if r is not None and r.sender}
+    for notice in tx.notices_for(org, node, (ORPHANED,)):
+        tx.put_notice(replace(notice, state="consumedPending"))
+    for notice in tx.notices_for(org, node, ("ackDelete",)):
+        tx.remove_notice(notice.key, node)  # its tombstone may have gone with its memory
     for record in found.values():
         if record.status == DELETED:
             continue
@@ -95,10 +107,17 @@ def _trusted(tx: Transaction, org: str, node: Node) -> DestinationRecord:
     return known
 
 
-def unregister(tx: Transaction, org: str, node: Node) -> None:
-    """Forget a node; objects that only waited for it to delete them are gone."""
+def unregister(tx: Transaction, site: Site, org: str, node: Node) -> None:
+    """Forget a node; objects that only waited for it to delete them are gone.
+
+    What the cloud has consumed is remembered for a day: a node that comes back sends its objects
+    again, and nobody may get them twice.
+    """
+    consumed = tx.notices_for(org, node, ("consumedPending", ORPHANED))
     for key in tx.remove_destination(org, node):
         _finish_deletion(tx, key)
+    for notice in consumed:
+        tx.put_notice(orphaned(site, notice))
 
 
 def forget_silent(tx: Transaction, before: float) -> None:
@@ -148,11 +167,14 @@ def _item(
     tx: Transaction, notice: Notice, destination: DestinationRecord
 ) -> dict[str, Json] | None:
     record = tx.object(notice.key)
-    if record is None or record.instance_id != notice.instance_id:
+    if record is None:
         return None
     meta = record.meta | {"destinationID": notice.node.dest_id}
     if notice.state == "deletePending":
-        meta["deleted"] = True
+        # Of whatever instance: the object may go on elsewhere while this node is to delete it.
+        meta |= {"deleted": True, "instanceID": notice.instance_id}
+    elif record.instance_id != notice.instance_id:
+        return None
     meta["consumers"] = max(
         meta["consumers"], 1
     )  # with 0 an existing node never reports the consumption
@@ -178,12 +200,13 @@ def _updated(tx: Transaction, site: Site, notice: Notice) -> None:
 
 def _received(tx: Transaction, site: Site, notice: Notice) -> None:
     _advance(tx, site, notice, "receivedByDest")
-    tx.change_delivery(notice.key, notice.node, "delivered")
+    _note_delivery(tx, notice, "delivered")
 
 
 def _consumed(tx: Transaction, site: Site, notice: Notice) -> None:
     _advance(tx, site, notice, "consumedByDest")
-    tx.change_delivery(notice.key, notice.node, "consumed")
+    if not _note_delivery(tx, notice, "consumed"):
+        return
     record = tx.object(notice.key)
     if (
         record is not None
@@ -197,7 +220,9 @@ def _consumed(tx: Transaction, site: Site, notice: Notice) -> None:
 
 def _ack_delete(tx: Transaction, site: Site, notice: Notice) -> None:
     _advance(tx, site, notice, "ackDelete")
-    tx.change_delivery(notice.key, notice.node, "deleted")
+    record = tx.object(notice.key)
+    if record is not None and record.status == DELETED:  # else only this node was to delete it
+        _note_delivery(tx, notice, "deleted")
     _finish_deletion(tx, notice.key)
 
 
@@ -249,13 +274,14 @@ def on_feedback(
     if code >= 10000:
         present = tx.delivery(key, node)
         if present is not None:
-            tx.change_delivery(key, node, present[0], reason)
+            _note_delivery(tx, notice, present[0], reason)
     elif code == 5:
         tx.remove_notice(key, node)
     else:
-        due = site.clock() + (retry_interval or site.resend_after)
+        wanted = min(retry_interval or site.resend_after, _STUCK_AFTER * site.resend_after)
+        due = site.clock() + wanted
         tx.put_notice(replace(notice, state="error", resend_at=due))
-        tx.change_delivery(key, node, "error", reason)
+        _note_delivery(tx, notice, "error", reason)
 
 
 def resend(tx: Transaction, site: Site, org: str, node: Node) -> None:
@@ -275,15 +301,20 @@ def resend(tx: Transaction, site: Site, org: str, node: Node) -> None:
 
 def resend_due(tx: Transaction, site: Site) -> None:
     """Take up again what a node failed at, and what it began long ago and never finished."""
-    now = site.clock()
-    due = tx.due_notices(("error",), now)
-    due += tx.due_notices(("updated",), now - _STUCK_AFTER * site.resend_after)
+    now, longest = site.clock(), _STUCK_AFTER * site.resend_after
+    due = tx.due_notices(("error",), now, longest)
+    due += tx.due_notices(("updated",), now - longest, longest + site.resend_after)
     for notice in due:
         record = tx.object(notice.key)
         if record is None or record.instance_id != notice.instance_id:
             tx.remove_notice(notice.key, notice.node)
-        else:
+        elif record.status == READY and not record.meta["inactive"]:
             announce(tx, site, record, notice.node)
+    for notice in tx.due_notices((ORPHANED,), now, ORPHANED_FOR):
+        record = tx.object(notice.key)
+        if record is not None and not record.sender:
+            tx.remove_object(record)
+        tx.remove_notice(notice.key, notice.node)
 
 
 def on_update(
@@ -303,13 +334,12 @@ def on_update(
     meta |= {"destinationOrgID": key.org, "deleted": False}
     if old is not None:
         if old.sender:
-            raise Conflict(f"{key} is an object of the cloud")
-        same = old.instance_id == meta["instanceID"]
-        if old.origin == node and (
-            old.instance_id > meta["instanceID"] or (same and old.status != PARTIALLY_RECEIVED)
-        ):
-            raise Conflict(f"instance {meta['instanceID']} of {key} is known")
-        if same and old.origin == node:
+            raise NameTaken(f"{key} is an object of the cloud")
+        if old.origin == node and old.instance_id > meta["instanceID"]:
+            raise Outdated(f"{key} is instance {old.instance_id} here", old.instance_id)
+        if old.origin == node and old.instance_id == meta["instanceID"]:
+            if old.status != PARTIALLY_RECEIVED:
+                raise Conflict(f"instance {meta['instanceID']} of {key} is complete")
             return old
     tx.remove_notices(key)
     return store_update(tx, key, meta, old)
@@ -318,8 +348,8 @@ def on_update(
 def on_delete(tx: Transaction, key: Key, node: Node, meta: dict[str, Json]) -> None:
     """A node deleted an object of its own."""
     old = tx.object(key)
-    if old is None or old.sender or old.origin != node:
-        return
+    if old is None or old.sender or old.origin != node or old.instance_id > meta["instanceID"]:
+        return  # unknown, somebody else's, or a newer one has come since
     tx.remove_notices(key)
     kept = {name: old.meta[name] for name in ("originType", "originID", "ownerID")}
     kept |= {"destinationOrgID": key.org}
@@ -328,6 +358,15 @@ def on_delete(tx: Transaction, key: Key, node: Node, meta: dict[str, Json]) -> N
 
 def _advance(tx: Transaction, site: Site, notice: Notice, state: str) -> None:
     tx.put_notice(replace(notice, state=state, resend_at=site.clock() + site.resend_after))
+
+
+def _note_delivery(tx: Transaction, notice: Notice, status: str, message: str = "") -> bool:
+    """Note how far the present instance is; False if the notice is about an older one."""
+    record = tx.object(notice.key)
+    if record is None or record.instance_id != notice.instance_id:
+        return False
+    tx.change_delivery(notice.key, notice.node, status, message)
+    return True
 
 
 def _finish_deletion(tx: Transaction, key: Key) -> None:

@@ -22,6 +22,7 @@ from syncnb.service.lifecycle.policies import services_removed
 from syncnb.service.lifecycle.receiving import receive_delete, store_update
 from syncnb.service.store import Key, Notice, ObjectRecord, Topic, Transaction
 
+DOUBTED = "doubted"  # state of a notice that is not sent: the CSS may have an older instance
 OUTBOX = ("update", "updated", "received", "consumed", "delete", "deleted")
 RESEND: Topic = ("resend",)
 _WANTED, _DONE = "resend wanted", "resend done"
@@ -34,6 +35,7 @@ class Todo(Enum):
     CONTINUE = "it is under way already"
     REPORT = "it is complete"
     WAIT = "its consumption is being reported"
+    BEHIND = "the CSS has an older instance than this node: it lost its memory"
     REFUSE = "the name belongs to an object that this node sends"
 
 
@@ -44,7 +46,9 @@ def on_update_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> Todo:
         return Todo.REFUSE
     anew = old is None or old.sender or old.status == DELETED
     if old is not None and not anew and old.instance_id >= meta["instanceID"]:
-        return _known(old, meta)
+        known = _known(tx, old, meta)
+        if known is not None:
+            return known
     tx.remove_notice(key, CLOUD)
     record = store_update(tx, key, meta, old)
     if old is not None and not anew:
@@ -54,12 +58,21 @@ def on_update_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> Todo:
     return Todo.FETCH if record.status == PARTIALLY_RECEIVED else Todo.REPORT
 
 
-def _known(old: ObjectRecord, meta: dict[str, Json]) -> Todo:
-    if old.status == PARTIALLY_RECEIVED:
-        return Todo.CONTINUE
-    if old.status == CONSUMED:
-        return Todo.WAIT
-    return Todo.REPORT if old.instance_id == meta["instanceID"] else Todo.CONTINUE
+def _known(tx: Transaction, old: ObjectRecord, meta: dict[str, Json]) -> Todo | None:
+    """What is to be done about an instance that is not newer than the present one."""
+    notice = tx.notice(old.key, CLOUD)
+    doubted = notice is not None and notice.state == DOUBTED
+    if old.instance_id == meta["instanceID"]:
+        if old.status == PARTIALLY_RECEIVED:
+            return Todo.CONTINUE
+        if old.status == CONSUMED:
+            return Todo.WAIT
+        if doubted:
+            tx.remove_notice(old.key, CLOUD)
+        return Todo.REPORT
+    # Items of one poll are worked off before the next poll, so that an older instance can only
+    # come from a CSS that went back. Once that has been told that this node is new, it is obeyed.
+    return None if doubted or old.status == CONSUMED else Todo.BEHIND
 
 
 def on_delete_item(tx: Transaction, key: Key, meta: dict[str, Json]) -> None:
@@ -82,11 +95,7 @@ def on_consumed_item(tx: Transaction, key: Key, instance_id: int) -> None:
 
 def on_answered(tx: Transaction, notice: Notice) -> None:
     """The CSS took a notice of the outbox (204), or wants to hear no more of it (409)."""
-    present = tx.notice(notice.key, notice.node)
-    if present is None or (present.state, present.instance_id) != (
-        notice.state,
-        notice.instance_id,
-    ):
+    if not _waits(tx, notice):
         return  # something newer has taken its place
     tx.remove_notice(notice.key, notice.node)
     record = tx.object(notice.key)
@@ -97,12 +106,37 @@ def on_answered(tx: Transaction, notice: Notice) -> None:
         tx.remove_object(record)
 
 
+def renumber(tx: Transaction, site: Site, notice: Notice, newest: int) -> None:
+    """The CSS has a newer instance of an object that this node stored after it lost its memory.
+
+    The clock of the node went back, or what it had stored before is gone: a number above all that
+    the CSS has seen makes the object the newest again.
+    """
+    record = tx.object(notice.key)
+    if record is None or record.instance_id != notice.instance_id or not _waits(tx, notice):
+        return
+    tx.next_number("instance", at_least=newest)
+    instance = tx.next_instance(site.clock())
+    meta = record.meta | {"instanceID": instance, "dataID": instance if record.data_id else 0}
+    tx.put_object(replace(record, meta=meta))
+    tx.put_notice(replace(notice, instance_id=instance, data_id=meta["dataID"]))
+
+
 def on_announced(tx: Transaction, notice: Notice) -> Notice:
     """The CSS has the metadata of an object of this node; its data are still to be sent."""
     changed = replace(notice, state="updated")
     if tx.notice(notice.key, notice.node) == notice:
         tx.put_notice(changed)
     return changed
+
+
+def _waits(tx: Transaction, notice: Notice) -> bool:
+    """Whether a notice is still in the outbox; it may have been put there anew."""
+    present = tx.notice(notice.key, notice.node)
+    return present is not None and (present.state, present.instance_id) == (
+        notice.state,
+        notice.instance_id,
+    )
 
 
 def report_received(tx: Transaction, site: Site, key: Key, instance_id: int) -> None:
@@ -128,6 +162,10 @@ def on_forgotten(tx: Transaction, site: Site) -> None:
     for record in tx.objects_of(site.org):
         if record.status == PARTIALLY_RECEIVED:
             tx.remove_object(record)
+        elif record.status in (COMPLETELY_RECEIVED, RECEIVED):
+            tx.put_notice(
+                Notice(record.key, CLOUD, DOUBTED, record.instance_id, record.data_id, 0.0)
+            )
         elif record.sender and record.status == READY and not record.meta["inactive"]:
             tx.put_notice(
                 Notice(

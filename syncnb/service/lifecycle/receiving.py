@@ -22,6 +22,9 @@ from syncnb.service.store import Key, Node, Notice, ObjectRecord, StoredData, Tr
 from syncnb.service.store.records import Ranges
 from syncnb.service.wire import dumps
 
+ORPHANED = "orphaned"  # state of a notice: consumed here, and the node is not registered
+ORPHANED_FOR = 86400.0  # seconds
+
 
 def wants_data(meta: dict[str, Json], old: ObjectRecord | None) -> bool:
     """Whether the data of an update have to be transferred (sync-http.md, 7 and 8)."""
@@ -183,9 +186,17 @@ def _complete(tx: Transaction, key: Key) -> ObjectRecord:
 
 def _tell_sender(tx: Transaction, site: Site, record: ObjectRecord, state: str) -> None:
     node = record.origin if site.is_css else CLOUD
-    if site.is_css and tx.destination(record.key.org, node) is None:
-        tx.remove_object(record)  # the node is gone for good: nobody is left to be told
-        tx.remove_notices(record.key)
-        return
     due = site.clock() + (site.resend_after if site.is_css else 0)
-    tx.put_notice(Notice(record.key, Node(*node), state, record.instance_id, record.data_id, due))
+    notice = Notice(record.key, Node(*node), state, record.instance_id, record.data_id, due)
+    if not site.is_css or tx.destination(record.key.org, node) is not None:
+        tx.put_notice(notice)
+    elif record.status == CONSUMED:
+        tx.put_notice(orphaned(site, notice))
+    else:
+        tx.remove_object(record)  # the node has nothing to be told of any more
+        tx.remove_notices(record.key)
+
+
+def orphaned(site: Site, notice: Notice) -> Notice:
+    """The same notice for a node that is not registered: kept for a day, should it come back."""
+    return replace(notice, state=ORPHANED, resend_at=site.clock() + ORPHANED_FOR)

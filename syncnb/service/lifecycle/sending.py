@@ -110,6 +110,9 @@ def _delete_on_css(tx: Transaction, site: Site, old: ObjectRecord) -> None:
     if old.sender and old.status == DELETED:
         return  # the nodes are being told already
     told = set(tx.deliveries(old.key)) if old.sender else set()
+    for notice in tx.notices_of(old.key, ("deletePending",)):
+        tx.set_delivery(old.key, notice.node, "pending")  # taken off the list, and not told yet
+        told.add(notice.node)
     if not told:
         tx.remove_object(old)
         tx.remove_notices(old.key)
@@ -136,6 +139,8 @@ def change_destinations(
     record = tx.object(key)
     if record is None:
         raise Missing(f"there is no object {key}")
+    if record.status == DELETED:
+        raise Refused(f"{key} is being deleted: its nodes are being told")
     before = tx.deliveries(key)
     wanted = change(set(before))
     for node in {*wanted, *named} - before.keys():

@@ -53,6 +53,10 @@ class Counters(Statements):
         """Set a flag for good."""
         self._put("counters", ("name",), {"name": name, "value": 1})
 
+    def clear_flag(self, name: str) -> None:
+        """Take a flag back."""
+        self._change("DELETE FROM counters WHERE name = :name", {"name": name})
+
     def timer_is_due(self, name: str, now: float, interval: float) -> bool:
         """Whether a timer is due; if so, it is the caller's to do, and nobody else's.
 

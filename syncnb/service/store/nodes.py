@@ -81,6 +81,7 @@ class Nodes(Statements):
             self._change(f"DELETE FROM {table} WHERE org = :org AND {THE_NODE}", values)
         keys = [Key(*row) for row in rows]
         self.topics.add(("destinations", org))
+        self.topics.add(("notices", org, *node))  # its poll: it has to register again
         self.topics.update(("deliveries", *key) for key in keys)
         return keys
 

@@ -59,13 +59,27 @@ class Notices(Statements):
         )
         return [_notice(row) for row in rows]
 
-    def due_notices(self, states: Sequence[str], until: float) -> list[Notice]:
-        """The notices in one of `states` whose time has come, the oldest first."""
+    def notices_of(self, key: Key, states: Sequence[str]) -> list[Notice]:
+        """The notices of one object in one of `states`, by node."""
+        condition, names = one_of("state", states)
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM notices WHERE {THE_OBJECT} AND {condition} "
+            "ORDER BY dest_type, dest_id",
+            {**key._asdict(), **names},
+        )
+        return [_notice(row) for row in rows]
+
+    def due_notices(self, states: Sequence[str], until: float, longest: float) -> list[Notice]:
+        """The notices in one of `states` whose time has come, the oldest first.
+
+        A time that lies more than `longest` seconds after `until` was set by a clock that was
+        wrong: it has come, too.
+        """
         condition, names = one_of("state", states)
         rows = self._rows(
             f"SELECT {_COLUMNS} FROM notices WHERE {condition} "
-            "AND resend_at <= :until ORDER BY resend_at",
-            {"until": until, **names},
+            "AND (resend_at <= :until OR resend_at > :latest) ORDER BY resend_at",
+            {"until": until, "latest": until + longest, **names},
         )
         return [_notice(row) for row in rows]
 
