@@ -276,8 +276,16 @@ class Service:
         except Exception as error:
             named = isinstance(error, StoreError) and error.lost  # perhaps: the sweep will know
             if stored.file is not None and not named:
-                await self.blobs.delete(stored.file)
+                await self.release(stored.file)
             raise
+
+    async def release(self, file: str) -> None:
+        """Remove a file, unless a record names it: the same data may have come twice at once."""
+        try:
+            if not await self.store.read(lambda tx: tx.is_named(file)):
+                await self.blobs.delete(file)
+        except StoreError:  # the next sweep will know
+            log.exception("a file without a record could not be removed")
 
     async def _sha1(self, stored: StoredData) -> bytes:
         digest = hashlib.sha1(usedforsecurity=False)

@@ -67,7 +67,7 @@ async def receive_chunk(
     try:
         changed = await service.store.write(note)
     except Conflict:
-        await service.blobs.delete(file)  # no record will ever name it again
+        await service.release(file)  # it is the data by now, or no record will ever name it
         raise
     if changed.ranges != ((0, total),):
         return None

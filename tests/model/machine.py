@@ -34,8 +34,15 @@ publications = st.builds(
 
 
 class Stories(RuleBasedStateMachine):
-    """Every rule is an act of somebody; at the end all sides must agree, and nothing may stay."""
+    """Every rule is an act of somebody; at the end all sides must agree, and nothing may stay.
 
+    Attributes
+    ----------
+    acts : int
+        How many there were, in all stories of this process.
+    """
+
+    acts = 0
     story: SimulatedTale | None = None
 
     @initialize(seed=st.integers(0, 2**32 - 1))
@@ -176,6 +183,7 @@ class Stories(RuleBasedStateMachine):
     def nothing_is_alarming(self) -> None:
         if self.story is not None:
             self.story.check()
+            Stories.acts += 1
 
     def teardown(self) -> None:
         if self.story is None:

@@ -46,18 +46,18 @@ class Weather:
     faulty : float
         Share of the requests that something happens to.
     next : dict
-        Part of a path -> what happens to the next request with such a path.
+        Part of a path -> what happens to the next requests with such a path.
     """
 
     cut: bool = False
     faulty: float = 0.0
-    next: dict[str, Fault] = field(default_factory=dict)
+    next: dict[str, list[Fault]] = field(default_factory=dict)
 
     def fault(self, rng: Random, path: str) -> Fault:
         """What happens to a request."""
-        for part in self.next:
-            if part in path:
-                return self.next.pop(part)
+        for part, faults in self.next.items():
+            if part in path and faults:
+                return faults.pop(0)
         if rng.random() >= self.faulty:
             return Fault.NONE
         return rng.choice([fault for fault in Fault if fault is not Fault.NONE])

@@ -50,6 +50,14 @@ class Contents(Statements):
         partial = self._rows("SELECT partial FROM objects WHERE partial IS NOT NULL", {})
         return {row[0] for row in (*complete, *partial)}
 
+    def is_named(self, file: str) -> bool:
+        """Whether a record names a file."""
+        values = {"file": file}
+        return any(
+            self._row(f"SELECT 1 FROM {table} = :file LIMIT 1", values) is not None
+            for table in ("contents WHERE file", "objects WHERE partial")
+        )
+
     def _release(self, blob: str) -> None:
         """Forget data unless another object has them too."""
         if self._row("SELECT 1 FROM objects WHERE blob = :blob LIMIT 1", {"blob": blob}):
