@@ -187,11 +187,19 @@ class Downloads:
         """Tell the CSS why, and forget the object until it announces it again; False to go on."""
         log.warning("%s is refused: %s", record.key, reason)
         feedback = {"Code": code, "RetryInterval": 0, "Reason": reason}
+        store = self._service.store
         try:
-            await self._link.report(record.meta, "feedback", feedback)
-            await self._service.store.write(
-                lambda tx: outbox.forget_failed(tx, record.key, record.instance_id)
-            )
+            present = await store.read(lambda tx: tx.object(record.key))
+            if (
+                present is None
+                or present.instance_id != record.instance_id
+                or (present.status != PARTIALLY_RECEIVED)
+            ):
+                return True  # deleted or replaced meanwhile: nobody wants to know
+            status, _ = await self._link.report(record.meta, "feedback", feedback)
+            if status in (*_TRANSIENT, 424):
+                raise LinkDown(f"the CSS answered HTTP {status}")
+            await store.write(lambda tx: outbox.forget_failed(tx, record.key, record.instance_id))
         except (LinkDown, StoreError) as down:
             log.warning("the CSS could not be told that %s is refused: %s", record.key, down)
             return False

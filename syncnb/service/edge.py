@@ -17,12 +17,13 @@ from syncnb.service.resend import run_resend
 from syncnb.service.sender import Sender
 from syncnb.service.store import Key, StoreError, Transaction
 from syncnb.service.transport import CountedTransport, LinkDown, LinkRefused, Transport
-from syncnb.service.wire import Malformed, decode_meta, is_link_name
+from syncnb.service.wire import Malformed, decode_meta, is_link_name, member
 
 log = logging.getLogger("syncnb.service")
 
 _WAIT = MAX_WAIT - 10.0  # seconds that a CSS is asked to keep a poll
 _LONGEST_PAUSE = 5.0  # seconds between two tries to reach a CSS that is away
+_MOST_REPEATS = 3  # of an item in a row, before polls take their time again
 _AT_ONCE = 8  # items that are worked on at the same time
 _REGISTERED = "registered"  # flags: this store has been registered once,
 _FORGOTTEN = "forgotten"  # and the CSS does not know the node any more
@@ -49,6 +50,7 @@ class Edge:
         self._sender = Sender(service, self._link, self._register_again)
         self._register = True
         self._items = asyncio.Semaphore(_AT_ONCE)
+        self._seen: dict[int, int] = {}  # items of the last poll, and how often they have come
 
     async def run(self) -> None:
         """Serve the link until cancelled."""
@@ -80,8 +82,10 @@ class Edge:
                     health.connected()
                     if pause.recovered():
                         self._sender.retry_now()
-                    if not waited and not back:
-                        await pause.between_polls(productive)
+                    if productive:
+                        pause.reset()
+                    elif not waited and not back:
+                        await pause.between_polls()
         finally:
             await self._link.close()
 
@@ -135,9 +139,16 @@ class Edge:
         if not items:
             return False, waited
         results = await asyncio.gather(*(self._one_at_a_time(item) for item in items))
-        if not any(results):
-            raise LinkDown("no item of a poll could be acknowledged")
-        return True, True  # poll again at once: there may be more
+        # Poll again at once, as there may be more; but not if nothing could be acknowledged, or
+        # what was acknowledged comes again and again.
+        repeated = self._count(items) > _MOST_REPEATS
+        return any(results) and not repeated, False
+
+    def _count(self, items: list[dict[str, Json]]) -> int:
+        """How often the newest of these items has come in a row of polls."""
+        names = [hash(str(item)) for item in items]
+        self._seen = {name: self._seen.get(name, 0) + 1 for name in names}
+        return min(self._seen.values())
 
     async def _one_at_a_time(self, item: Json) -> bool:
         async with self._items:
@@ -150,9 +161,9 @@ class Edge:
     async def _handle(self, item: Json) -> bool:
         """Act on an item and acknowledge it; False if it cannot be understood."""
         try:
-            kind = str(item["Type"])
-            meta = decode_meta(item["MetaData"])
-        except (Malformed, KeyError, TypeError):
+            kind = str(member(item, "Type"))
+            meta = decode_meta(member(item, "MetaData"))
+        except (Malformed, AttributeError):
             log.warning("the CSS sent an item that cannot be understood")
             return False
         key = Key(self._config.org_id, meta["objectType"], meta["objectID"])
@@ -227,13 +238,16 @@ class Pause:
 
     def __init__(self, longest: float, rng: random.Random) -> None:
         self._longest, self._rng = longest, rng
-        self._idle = longest / 10
+        self._idle = 0.0
         self._failures = 0
 
-    async def between_polls(self, productive: bool) -> None:
+    def reset(self) -> None:
+        """Something came: the next pause is a short one again."""
+        self._idle = 0.0
+
+    async def between_polls(self) -> None:
         """Wait longer after each poll that brought nothing."""
-        step = self._longest / 10
-        self._idle = step if productive else min(self._idle + step, self._longest)
+        self._idle = min(self._idle + self._longest / 10, self._longest)
         await asyncio.sleep(self._idle)
 
     @property

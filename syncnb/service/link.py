@@ -58,7 +58,7 @@ class CssLink:
 
     async def register(self, call: str, *, persistent: bool = True) -> int:
         """``register``, ``register-new``, ``ping`` or ``unregister``; returns the status."""
-        path = f"/spi/v1/{call}/{quote(self._org, safe='')}/{self._node}"
+        path = f"/spi/v1/{call}/{quote(self._org, safe='')}/{quote(self._node)}"
         query = f"persistent-storage={str(persistent).lower()}"
         status, _ = await self._send("PUT", f"{path}?{query}", b"")
         return status

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 from syncnb.metadata import Json
 from syncnb.service.blobs import BlobReader
@@ -17,10 +18,11 @@ from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.link import NEWEST_INSTANCE, CssLink, backed_off
 from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
 from syncnb.service.transport import LinkDown
-from syncnb.service.wire import upload_offset
+from syncnb.service.wire import is_link_name, upload_offset
 
 log = logging.getLogger("syncnb.service")
 
+_UPLOADS = ("update", outbox.ANNOUNCING, "updated")
 _AT_ONCE = 8  # calls and small uploads; large ones queue elsewhere
 _LONGEST_PAUSE = 30.0  # seconds between two tries of one call
 
@@ -86,22 +88,24 @@ class Sender:
                     await asyncio.wait_for(bell.wait(), min(pauses, default=None))
 
     async def _send(self, notice: Notice) -> None:
-        tries = self._later.get(notice, (0, 0.0))[0] + 1
+        tries = self._later.pop(notice, (0, 0.0))[0] + 1
         try:
             record = await self._service.store.read(lambda tx: tx.object(notice.key))
-            uploads = notice.state in ("update", "updated") and record is not None
+            uploads = notice.state in _UPLOADS and record is not None
             large = uploads and record is not None and record.meta["objectSize"] > SMALL
             async with self._large if large else self._small:
-                await self._deliver(notice, first=tries == 1)
+                await self._deliver(notice)
         except (LinkDown, StoreError, OSError) as down:  # OSError: the blob was just replaced
             pause = backed_off(0.5, tries, _LONGEST_PAUSE, self._service.rng)
-            self._later[notice] = (tries, asyncio.get_running_loop().time() + pause)
+            due = asyncio.get_running_loop().time() + pause
+            for state in _UPLOADS if notice.state in _UPLOADS else (notice.state,):
+                self._later[replace(notice, state=state)] = (tries, due)
             log.info("%s of %s goes out later: %s", notice.state, notice.key, down)
         finally:
             self._running.pop(notice.key)[1].set()
             self._bell.set()
 
-    async def _deliver(self, notice: Notice, *, first: bool) -> None:
+    async def _deliver(self, notice: Notice) -> None:
         store = self._service.store
         present, record = await store.read(
             lambda tx: (tx.notice(notice.key, notice.node), tx.object(notice.key))
@@ -109,17 +113,25 @@ class Sender:
         if present != notice:
             return  # something newer has taken its place
         if record is not None and record.instance_id == notice.instance_id:
-            if notice.state in ("update", "updated"):
-                notice = await self._upload(notice, record, first=first)
+            if notice.state in _UPLOADS:
+                notice = await self._upload(notice, record)
             else:
-                body = record.meta if notice.state in ("delete", "deleted") else None
+                body = record.meta if notice.state == "deleted" else None
+                if notice.state == "delete":
+                    body = self._own(record.meta) | {"deleted": False}
                 status, _ = await self._link.report(record.meta, notice.state, body)
                 self._require(status, (204, 409))
         await store.write(lambda tx: outbox.on_answered(tx, notice))
 
-    async def _upload(self, notice: Notice, record: ObjectRecord, *, first: bool) -> Notice:
+    async def _upload(self, notice: Notice, record: ObjectRecord) -> Notice:
         """Metadata, then data (sync-http.md, 8); returns the notice as it is now."""
-        meta = self._own(record.meta)
+        meta, store = self._own(record.meta), self._service.store
+        if not (is_link_name(notice.key.object_type) and is_link_name(notice.key.object_id)):
+            log.warning("the link cannot carry the name of %s: it stays here", notice.key)
+            return notice
+        first = notice.state == "update"
+        if first:
+            notice = await store.write(lambda tx: outbox.on_announcing(tx, notice))
         status, headers = await self._link.report(meta, "update", meta)
         self._require(status, (204, 409))
         if headers.get("Upload-Complete") == "?0":
@@ -127,25 +139,27 @@ class Sender:
         newest = headers.get(NEWEST_INSTANCE, "")
         if status == 409 and newest.isdecimal() and int(newest) > notice.instance_id:
             site = self._service.site
-            await self._service.store.write(
-                lambda tx: outbox.renumber(tx, site, notice, int(newest))
-            )
+            await store.write(lambda tx: outbox.renumber(tx, site, notice, int(newest)))
             return notice
-        if status == 409 and ((first and notice.state == "update") or "Upload-Complete" in headers):
+        if status == 409 and (first or "Upload-Complete" in headers):
             return notice  # it is there, or a newer one is
-        unfinished = notice.state == "update"
-        if status == 204 and unfinished:
-            notice = await self._service.store.write(lambda tx: outbox.on_announced(tx, notice))
+        # Another CSS than ours says 409 also to what it has the metadata of, and no data: an
+        # earlier answer was lost. It takes data at any time (17.2.9), or says 400 if all is done.
+        doubtful = status == 409 and notice.state == outbox.ANNOUNCING
+        if notice.state == outbox.ANNOUNCING:
+            notice = await store.write(lambda tx: outbox.on_announced(tx, notice))
         offset = upload_offset(headers.get("Upload-Offset"))
         if meta["noData"] or meta["link"]:
             return notice
         if record.blob is not None and (not meta["metaOnly"] or offset is not None):
-            await self._put_data(meta, record.blob, offset)
+            await self._put_data(meta, record.blob, offset, doubtful=doubtful)
         elif meta["sourceDataUri"]:
-            await self._put_file(meta)
+            await self._put_file(meta, doubtful=doubtful)
         return notice
 
-    async def _put_data(self, meta: dict[str, Json], blob: str, offset: int | None) -> None:
+    async def _put_data(
+        self, meta: dict[str, Json], blob: str, offset: int | None, *, doubtful: bool
+    ) -> None:
         """In ranges to a CSS that said how far it is, whole to any other (sync-http.md, 9.3)."""
         service = self._service
         content = await service.store.read(lambda tx: tx.content(blob))
@@ -161,8 +175,8 @@ class Sender:
                 end = min(at + chunk, size) if ranged else size
                 data = service.outgoing.limited(_pieces(reader, at, end))
                 status = await self._link.put_data(meta, data, (at, end), size, ranged=ranged)
-                if status == 409:
-                    return  # complete, or replaced by a newer instance
+                if status == 409 or (doubtful and status == 400):
+                    return  # complete, consumed, or replaced by a newer instance
                 self._require(status, (204,))
                 at = end
                 if at >= size:
@@ -170,7 +184,7 @@ class Sender:
         finally:
             await reader.close()
 
-    async def _put_file(self, meta: dict[str, Json]) -> None:
+    async def _put_file(self, meta: dict[str, Json], *, doubtful: bool) -> None:
         """Whole, whatever the size: what lies outside may change between two ranges."""
         service = self._service
         try:
@@ -183,7 +197,7 @@ class Sender:
             status = await self._link.put_data(meta, data, (0, size), size, ranged=False)
         finally:
             await reader.close()
-        self._require(status, (204, 409))
+        self._require(status, (204, 409, 400) if doubtful else (204, 409))
 
     def _own(self, meta: dict[str, Json]) -> dict[str, Json]:
         """The metadata as the CSS wants them: this node is destination and origin."""

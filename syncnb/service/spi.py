@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from syncnb.metadata import Json
@@ -36,11 +37,12 @@ from syncnb.service.lifecycle import (
 from syncnb.service.lifecycle.base import PARTIALLY_RECEIVED, WITHOUT_DATA
 from syncnb.service.link import NEWEST_INSTANCE
 from syncnb.service.security import link_node, user_node
-from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, Transaction
+from syncnb.service.store import Content, Key, Node, Notice, ObjectRecord, StoreError, Transaction
 from syncnb.service.uploads import receive_chunk
 from syncnb.service.wire import (
     Malformed,
     boolean,
+    content_range,
     decode_meta,
     instance,
     int64,
@@ -117,7 +119,10 @@ class Spi:
         # A report that is refused is repeated and holds up all others (sync-http.md, 10.1).
         org, node = await self._identify(request, limited=polls)
         if polls:
-            return await self._poll(request, org, node)
+            try:
+                return await self._poll(request, org, node)
+            except NoDestination:
+                return empty(424)
         parts = rest.split("/")
         if parts[0] != org:
             raise Denied
@@ -135,7 +140,8 @@ class Spi:
         identity = await service.authenticator.identify(headers.get("authorization"))
         if identity is None:
             raise Denied
-        header = headers.get("x-sync-service-dest", "")
+        # Starlette reads headers as Latin-1; nodes send names as UTF-8.
+        header = headers.get("x-sync-service-dest", "").encode("latin-1").decode("utf-8", "replace")
         found = link_node(identity, header)
         if found is None and identity.kind == "user":
             found = await service.store.read(lambda tx: user_node(tx, identity, header))
@@ -151,7 +157,9 @@ class Spi:
         try:
             persistent = boolean(request.query_params.get("persistent-storage"))
         except Malformed:
-            return empty(400)
+            if area != "unregister":  # which has no use for it
+                return empty(400)
+            persistent = False
         site = self._service.site
 
         def change(tx: Transaction) -> None:
@@ -287,6 +295,25 @@ class Spi:
         return empty(204, {"Upload-Offset": str(arrived)})
 
     async def _put_data(self, request: Request, call: _Call) -> Response:
+        try:
+            response, complete = await self._received_data(request, call)
+        except (ClientDisconnect, OSError, StoreError):
+            await self._distrust(request, call)
+            raise
+        if not complete:
+            await self._distrust(request, call)
+        return response
+
+    async def _distrust(self, request: Request, call: _Call) -> None:
+        """Have a node register as new, unless it is one of those that repeat what failed."""
+        if not request.headers.get("user-agent", "").startswith("syncnb/"):
+            with contextlib.suppress(StoreError):
+                await self._service.store.write(
+                    lambda tx: links.distrust(tx, call.key.org, call.node)
+                )
+
+    async def _received_data(self, request: Request, call: _Call) -> tuple[Response, bool]:
+        """Store data; the answer, and False if the last chunk has come and others are missing."""
         service = self._service
         record = await service.store.read(lambda tx: tx.object(call.key))
         if record is None or record.sender:
@@ -300,7 +327,8 @@ class Spi:
                 raise Conflict(f"{call.key} is {record.status}")
             whole = await receive_chunk(service, data, record, spread)
             if whole is None:
-                return empty(204)
+                _, last, total = content_range(spread)
+                return empty(204), last < total - 1
             stored = whole
         else:
             stored = await service.save(data)
@@ -312,7 +340,7 @@ class Spi:
             await service.store.write(
                 lambda tx: receiving.store_data(tx, call.key, call.instance_id, stored)
             )
-        return empty(204)
+        return empty(204), True
 
     async def _delete(self, request: Request, call: _Call) -> Response:
         meta = await self._meta(request, call.key)

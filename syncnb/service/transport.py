@@ -11,7 +11,9 @@ import aiohttp
 from yarl import URL
 
 from syncnb.service.config import MIB
+from syncnb.version import __version__
 
+USER_AGENT = f"syncnb/{__version__}"  # by it a CSS of ours knows who repeats a failed upload
 _LONGEST_TEXT = 200  # characters of an error
 
 
@@ -87,9 +89,12 @@ class HttpTransport:
         self._base, self._connect_timeout = base, connect_timeout
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=tls or True),
-            auto_decompress=False,
+            auto_decompress=False,  # so it must not ask for it either
+            headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT},
             read_bufsize=MIB,
         )
+        # It would repeat a call by itself, and hide that the first answer was lost.
+        self._session._retry_connection = False
 
     async def close(self) -> None:
         """Close the connections."""

@@ -107,6 +107,17 @@ def _trusted(tx: Transaction, org: str, node: Node) -> DestinationRecord:
     return known
 
 
+def distrust(tx: Transaction, org: str, node: Node) -> None:
+    """What a node sent is not complete, and it will not send it again unless it registers anew.
+
+    Existing nodes never repeat an upload that failed. Told at their next ``register`` or ``ping``
+    that they are unknown, they do (sync-http.md, 17.1).
+    """
+    known = tx.destination(org, node)
+    if known is not None and not known.distrusted:
+        tx.put_destination(replace(known, distrusted=True))
+
+
 def unregister(tx: Transaction, site: Site, org: str, node: Node) -> None:
     """Forget a node; objects that only waited for it to delete them are gone.
 

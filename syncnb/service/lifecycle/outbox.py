@@ -23,7 +23,8 @@ from syncnb.service.lifecycle.receiving import receive_delete, store_update
 from syncnb.service.store import Key, Notice, ObjectRecord, Topic, Transaction
 
 DOUBTED = "doubted"  # state of a notice that is not sent: the CSS may have an older instance
-OUTBOX = ("update", "updated", "received", "consumed", "delete", "deleted")
+ANNOUNCING = "announcing"  # an "update" that was sent, and whose answer may have been lost
+OUTBOX = ("update", ANNOUNCING, "updated", "received", "consumed", "delete", "deleted")
 RESEND: Topic = ("resend",)
 _WANTED, _DONE = "resend wanted", "resend done"
 
@@ -122,6 +123,14 @@ def renumber(tx: Transaction, site: Site, notice: Notice, newest: int) -> None:
     tx.put_notice(replace(notice, instance_id=instance, data_id=meta["dataID"]))
 
 
+def on_announcing(tx: Transaction, notice: Notice) -> Notice:
+    """The metadata of an object of this node go out: from now on the CSS may have them."""
+    changed = replace(notice, state=ANNOUNCING)
+    if tx.notice(notice.key, notice.node) == notice:
+        tx.put_notice(changed)
+    return changed
+
+
 def on_announced(tx: Transaction, notice: Notice) -> Notice:
     """The CSS has the metadata of an object of this node; its data are still to be sent."""
     changed = replace(notice, state="updated")
@@ -167,16 +176,11 @@ def on_forgotten(tx: Transaction, site: Site) -> None:
                 Notice(record.key, CLOUD, DOUBTED, record.instance_id, record.data_id, 0.0)
             )
         elif record.sender and record.status == READY and not record.meta["inactive"]:
-            tx.put_notice(
-                Notice(
-                    record.key,
-                    CLOUD,
-                    "update",
-                    record.instance_id,
-                    record.data_id,
-                    site.clock(),
-                )
-            )
+            before = tx.notice(record.key, CLOUD)
+            unfinished = before is not None and before.state in (ANNOUNCING, "updated")
+            state = ANNOUNCING if unfinished else "update"
+            instance, data = record.instance_id, record.data_id
+            tx.put_notice(Notice(record.key, CLOUD, state, instance, data, site.clock()))
 
 
 def want_all(tx: Transaction) -> None:
