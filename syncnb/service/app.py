@@ -30,6 +30,7 @@ class ServiceApp:
 
     def __init__(self, service: Service) -> None:
         self._watch = Watch(service)
+        self._with_slash = _WITH_SLASH + (_WITH_SLASH_ON_CSS if service.is_css else ())
         self._rest = RestApi(service)
         self._spi = Spi(service) if service.is_css else None
 
@@ -50,7 +51,7 @@ class ServiceApp:
     async def _answer(self, request: Request, path: str) -> Response:
         if "\0" in path or b"%00" in request.scope["query_string"]:
             return text(400, "NUL is no part of any name")  # and not every database can hold it
-        cleaned = _cleaned(path)
+        cleaned = _cleaned(path, self._with_slash)
         if cleaned != path:
             query = f"?{request.url.query}" if request.url.query else ""
             return RedirectResponse(quote(cleaned, safe="/:@!$&'()*+,;=~") + query, 307)
@@ -61,8 +62,8 @@ class ServiceApp:
         return await self._watch.answer(request, path) or text(404, "404 page not found")
 
 
-_WITH_SLASH = (
-    "/api/v1/objects",
+_WITH_SLASH = ("/api/v1/objects",)
+_WITH_SLASH_ON_CSS = (
     "/api/v1/destinations",
     "/api/v1/security",
     "/spi/v1/objects",
@@ -70,9 +71,9 @@ _WITH_SLASH = (
 )
 
 
-def _cleaned(path: str) -> str:
+def _cleaned(path: str, with_slash: tuple[str, ...]) -> str:
     """The path without ``//``, ``/./`` and ``/../`` (rest-api.md, 1.3)."""
-    if path in _WITH_SLASH:
+    if path in with_slash:
         return path + "/"
     if "//" not in path and "/." not in path:
         return path

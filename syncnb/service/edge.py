@@ -17,7 +17,7 @@ from syncnb.service.resend import run_resend
 from syncnb.service.sender import Sender
 from syncnb.service.store import Key, StoreError, Transaction
 from syncnb.service.transport import CountedTransport, LinkDown, LinkRefused, Transport
-from syncnb.service.wire import Malformed, decode_meta, is_link_name, member
+from syncnb.service.wire import Malformed, decode_meta, is_link_name, is_name, member
 
 log = logging.getLogger("syncnb.service")
 
@@ -167,7 +167,7 @@ class Edge:
             log.warning("the CSS sent an item that cannot be understood")
             return False
         key = Key(self._config.org_id, meta["objectType"], meta["objectID"])
-        if not (is_link_name(key.object_type) and is_link_name(key.object_id)):
+        if not all(is_name(name) or is_link_name(name) for name in key[1:]):
             log.warning("the CSS sent an item whose name the link cannot carry")
             return False  # no call about it could be made (sync-http.md, 2.3)
         store = self._service.store

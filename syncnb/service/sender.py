@@ -18,7 +18,7 @@ from syncnb.service.lifecycle.base import CLOUD
 from syncnb.service.link import NEWEST_INSTANCE, CssLink, backed_off
 from syncnb.service.store import Key, Notice, ObjectRecord, StoreError
 from syncnb.service.transport import LinkDown
-from syncnb.service.wire import is_link_name, upload_offset
+from syncnb.service.wire import upload_offset
 
 log = logging.getLogger("syncnb.service")
 
@@ -126,9 +126,6 @@ class Sender:
     async def _upload(self, notice: Notice, record: ObjectRecord) -> Notice:
         """Metadata, then data (sync-http.md, 8); returns the notice as it is now."""
         meta, store = self._own(record.meta), self._service.store
-        if not (is_link_name(notice.key.object_type) and is_link_name(notice.key.object_id)):
-            log.warning("the link cannot carry the name of %s: it stays here", notice.key)
-            return notice
         first = notice.state == "update"
         if first:
             notice = await store.write(lambda tx: outbox.on_announcing(tx, notice))
@@ -204,7 +201,7 @@ class Sender:
         config = self._service.config
         own = {"destinationType": config.node_type, "destinationID": config.node_id}
         own |= {"originType": config.node_type, "originID": config.node_id}
-        return meta | own | {"consumers": max(meta["consumers"], 1)}
+        return meta | own | {"consumers": meta["consumers"] or 1}
 
     def _require(self, status: int, wanted: tuple[int, ...]) -> None:
         if status == 424:

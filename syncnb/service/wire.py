@@ -221,7 +221,7 @@ def _service(item: Json) -> dict[str, Json]:
 
 def is_name(text: str) -> bool:
     """Whether the application API accepts it as a name (rest-api.md, 1.5)."""
-    return bool(text) and all(
+    return text not in ("", ".", "..") and all(
         c in "!@#$^*|-_.~" or unicodedata.category(c)[0] in "LN" for c in text
     )
 

@@ -31,7 +31,7 @@ from syncnb.service.store import (
     ObjectRecord,
     Transaction,
 )
-from syncnb.service.wire import format_time, is_link_name
+from syncnb.service.wire import format_time, is_link_name, is_name
 
 ITEM_TYPES = {
     "updatePending": "update",
@@ -166,7 +166,8 @@ def poll_items(
         raise NoDestination(f"{node} is not registered")
     items: list[dict[str, Json]] = []
     for notice in tx.notices_for(org, node, tuple(ITEM_TYPES)):
-        if not all(is_link_name(name) for name in notice.key):
+        # Existing nodes can make no call about other names (2.3); those that renew are ours.
+        if not all((is_name if renews else is_link_name)(name) for name in notice.key):
             continue
         item = _item(tx, notice, destination)
         if item is not None:
@@ -186,9 +187,7 @@ def _item(
         meta |= {"deleted": True, "instanceID": notice.instance_id}
     elif record.instance_id != notice.instance_id:
         return None
-    meta["consumers"] = max(
-        meta["consumers"], 1
-    )  # with 0 an existing node never reports the consumption
+    meta["consumers"] = meta["consumers"] or 1  # with 0 an existing node never reports it
     if not destination.persistent:
         meta["chunkSize"] = 0  # existing in-memory nodes cannot fetch ranges (sync-http.md, 9.2)
     return meta

@@ -278,12 +278,14 @@ def _stored(
         status = READY
         if data is not None:
             tx.discard(data)
-    elif meta["metaOnly"]:
+    elif meta["metaOnly"] and (data is None or (old is not None and old.blob)):
         if old is not None:
             kept = ("dataID", "objectSize", "hashAlgorithm", "publicKey", "signature")
             meta |= {name: old.meta[name] for name in kept}
             blob = old.blob
-        status = READY if blob else NOT_READY
+        if data is not None:
+            tx.discard(data)
+        status = READY if blob or meta["link"] or meta["sourceDataUri"] else NOT_READY
     elif data is not None:
         meta |= {"dataID": instance, "objectSize": data.size}
         blob, status = _kept(tx, data), READY if data.verified else VERIFICATION_FAILED

@@ -60,11 +60,16 @@ async def writable(service: Service, identity: Identity, key: Key) -> ObjectReco
         return record, access, allowed and access is not Access.DENIED
 
     record, access, allowed = await service.store.read(look)
-    if record is None and access is Access.FULL:
+    if record is None and (access is Access.FULL or may_learn_of_absence(identity, key, access)):
         raise Answer(empty(404))
     if record is None or not allowed:
         raise Denied
     return record
+
+
+def may_learn_of_absence(identity: Identity, key: Key, access: Access) -> bool:
+    """Whether a caller without rights may learn that an object of its organisation is not there."""
+    return access is Access.PUBLIC and identity.org == key.org
 
 
 async def require_write(

@@ -45,11 +45,14 @@ async def post_deliveries(
     service: Service, request: Request, identity: Identity, key: Key
 ) -> Response:
     """These nodes shall have the object too, or no more."""
-    body = await _body(service, request, identity, key)
+    if not service.is_css:
+        raise Refused("an edge node has no destinations")
+    body = await read_json(service, request)
     action = str(member(body, "action") or "").lower() if isinstance(body, dict) else ""
     if action not in ("add", "remove"):
         raise Refused('action is neither "add" nor "remove"')
     named = {sending.parse_node(e) for e in _entries(member(body, "destinations"))}
+    await writable(service, identity, key)
     await service.store.write(
         lambda tx: sending.change_destinations(
             tx,

@@ -16,6 +16,8 @@ MARKS = ("received", "consumed", "deleted", "activate", "policyreceived")
 
 async def mark(service: Service, identity: Identity, key: Key, operation: str) -> Response:
     """Carry out one of `MARKS`; all of them need full access, and none a right to write."""
+    if operation == "policyreceived" and not service.is_css:
+        return empty(400)
     site = service.site
     caller = identity.user if identity.kind == "service" else None
 
@@ -39,8 +41,8 @@ async def mark(service: Service, identity: Identity, key: Key, operation: str) -
             receiving.mark_deleted(tx, site, key, service=caller)
         elif operation == "activate":
             sending.activate(tx, site, key)
-        elif service.is_css:
+        else:
             sending.mark_policy_received(tx, key)
 
     await service.store.write(change)
-    return empty(400 if operation == "policyreceived" and not service.is_css else 204)
+    return empty(204)

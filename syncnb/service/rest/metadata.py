@@ -14,7 +14,12 @@ from syncnb.service.data_uris import OutsideError
 from syncnb.service.exchange import Denied, empty, json, require_inline
 from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import Missing, Refused, sending
-from syncnb.service.rest.callers import read_json, readable, require_write
+from syncnb.service.rest.callers import (
+    may_learn_of_absence,
+    read_json,
+    readable,
+    require_write,
+)
 from syncnb.service.rest.data import answer_stored
 from syncnb.service.security import Access, may_write, object_access
 from syncnb.service.store import Key, Transaction
@@ -39,7 +44,8 @@ async def put_object(service: Service, request: Request, identity: Identity, key
     body = await read_json(service, request)
     if not isinstance(body, dict):
         raise Malformed("the body is not a JSON object")
-    meta = decode_meta(member(body, "meta") or {})
+    given = member(body, "meta")
+    meta = decode_meta({} if given is None else given)
     data = _inline(member(body, "data"))
     await require_write(service, identity, key, meta)
     require_inline(service, len(data or b""))
@@ -88,7 +94,7 @@ async def delete_object(
         if not service.is_css:
             return
         if record is None:
-            if access is not Access.FULL:
+            if access is not Access.FULL and not may_learn_of_absence(identity, key, access):
                 raise Denied
             if identity.kind == "syncadmin":
                 raise Refused(f"there is no object {key}")

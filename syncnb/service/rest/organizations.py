@@ -64,8 +64,9 @@ class Organizations:
         body = await read_json(self._service, request)
         if not isinstance(body, dict) or member(body, "orgID") != org:
             raise Refused("orgID is not that of the URL")
+        for name in ("user", "password", "address"):
+            if not isinstance(member(body, name) or "", str):
+                raise Malformed(f"{name} is not a string")
         address = member(body, "address") or ""
-        if not isinstance(address, str):
-            raise Malformed("address is not a string")
         await self._service.store.write(lambda tx: tx.put_organization(org, address))
         return empty(204)
