@@ -143,7 +143,7 @@ class Downloads:
         """Fetch chunk by chunk; each is on the disk and noted before the next is asked for."""
         service, meta = self._service, record.meta
         size, chunk = meta["objectSize"], meta["chunkSize"]
-        file, noted = record.partial or service.blobs.new_part(), record.partial is not None
+        file = record.partial or service.blobs.new_part()
         at = record.ranges[0][1] if record.ranges else 0
         while at < size:
             last = min(at + chunk, size) - 1
@@ -156,10 +156,8 @@ class Downloads:
                     at += await service.blobs.save_part(file, pieces, at=at, limit=last - at + 1)
                     await service.store.write(_noting(record, file, at))
                 except Exception:
-                    if not noted:
-                        await service.blobs.delete(file)
+                    await service.release(file)  # also if its deletion came while it was written
                     raise
-            noted = True
             if at <= last:
                 raise LinkDown(f"the data broke off at byte {at} of {size}")
         return await service.blobs.finish(file, size)

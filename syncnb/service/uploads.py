@@ -50,12 +50,9 @@ async def receive_chunk(
     if record.partial is None:  # so that all chunks, at any process, go into one file
         new = service.blobs.new_part()
         record = await service.store.write(lambda tx: _begun(tx, key, instance_id, new))
-    file = record.partial or ""
-    done = await service.blobs.save_part(
-        file, _until_broken(data), at=first, limit=last - first + 1
-    )
+    file, limit = record.partial or "", last - first + 1
 
-    def note(tx: Transaction) -> ObjectRecord:
+    def note(tx: Transaction, done: int) -> ObjectRecord:
         present = _present(tx, key, instance_id)
         if present.partial != file:
             raise Conflict(f"{key} has changed meanwhile")
@@ -65,9 +62,10 @@ async def receive_chunk(
         return changed
 
     try:
-        changed = await service.store.write(note)
-    except Conflict:
-        await service.release(file)  # it is the data by now, or no record will ever name it
+        done = await service.blobs.save_part(file, _until_broken(data), at=first, limit=limit)
+        changed = await service.store.write(lambda tx: note(tx, done))
+    except Exception:
+        await service.release(file)  # unless it is the data by now, or others go on with it
         raise
     if changed.ranges != ((0, total),):
         return None

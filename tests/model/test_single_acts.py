@@ -245,6 +245,17 @@ def test_the_last_chunk_may_arrive_twice_at_once(seed: int) -> None:
         tale.close()
 
 
+@pytest.mark.parametrize("after", [0.005 * step for step in range(1, 21)])
+def test_a_deletion_in_the_middle_of_a_download_leaves_no_file(
+    tale: SimulatedTale, after: float
+) -> None:
+    """A chunk that was being written makes the file anew, after the deletion has removed it."""
+    tale.publish(NAME, Publication(size=FILE))
+    tale.wait(after)
+    tale.readdress(NAME, frozenset({"node1"}), "remove")
+    tale.settle()
+
+
 def test_a_restored_cloud_is_obeyed_although_the_node_has_a_newer_instance(
     tale: SimulatedTale,
 ) -> None:
