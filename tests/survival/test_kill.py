@@ -124,7 +124,11 @@ def wait_for(
     deadline = time.monotonic() + 90
     while True:
         rows = {row.dest_id: row.status for row in publication.delivery_rows()}
-        seen = all(version in program.sha256 for program in running.values())
+        # The cloud may know of an acknowledgement before the program has its answer.
+        seen = all(
+            version in (program.sha256 if program.declines(version) else program.acknowledged)
+            for program in running.values()
+        )
         if rows == wanted and seen:
             return
         failures = [repr(p.failure) for p in running.values() if p.failure is not None]
