@@ -143,7 +143,7 @@ class Sender:
         # Another CSS than ours says 409 also to what it has the metadata of, and no data: an
         # earlier answer was lost. It takes data at any time (17.2.9), or says 400 if all is done.
         doubtful = status == 409 and notice.state == outbox.ANNOUNCING
-        if notice.state == outbox.ANNOUNCING:
+        if status == 204 and notice.state == outbox.ANNOUNCING:
             notice = await store.write(lambda tx: outbox.on_announced(tx, notice))
         offset = upload_offset(headers.get("Upload-Offset"))
         if meta["noData"] or meta["link"]:
