@@ -9,7 +9,7 @@ from syncnb.metadata import Json
 from syncnb.service.core import Service
 from syncnb.service.health import GREEN, RED, YELLOW
 from syncnb.service.lifecycle.base import SENDING
-from syncnb.service.lifecycle.outbox import OUTBOX
+from syncnb.service.lifecycle.outbox import ANNOUNCING, OUTBOX
 from syncnb.service.store import StoreError, Totals
 
 _TOTALS_FOR = 5.0  # seconds that counted rows are good for; whoever asks more often gets the same
@@ -43,7 +43,9 @@ async def health_report(service: Service, *, details: bool) -> dict[str, Json]:
             usage |= await _usage(service)
             if not service.is_css:
                 notices = await service.store.read(lambda tx: tx.count_notices())
-                outbox = {state: n for state, n in sorted(notices.items()) if state in OUTBOX}
+                # To an operator it is the same whether the first try was made or not.
+                notices["update"] = notices.get("update", 0) + notices.pop(ANNOUNCING, 0)
+                outbox = {s: n for s, n in sorted(notices.items()) if n and s in OUTBOX}
     if not service.is_css:
         report["link"] = service.link.report(outbox)
     return report
