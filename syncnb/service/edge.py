@@ -130,6 +130,7 @@ class Edge:
 
     async def _polled(self, wait: float) -> tuple[bool, bool]:
         """One poll; returns whether something came, and whether the CSS made us wait."""
+        self._sender.poll_begins()
         status, items, waited = await self._link.poll(wait)
         if status == 424:
             self._register = True
@@ -188,6 +189,8 @@ class Edge:
         return False
 
     async def _update(self, key: Key, meta: dict[str, Json]) -> bool:
+        if self._sender.told_consumed(key, meta["instanceID"]):
+            return True
         todo = await self._service.store.write(lambda tx: outbox.on_update_item(tx, key, meta))
         if todo is Todo.REFUSE:
             reason = "this node sends an object of the same type and ID"

@@ -48,6 +48,18 @@ class Sender:
         self._small = asyncio.Semaphore(_AT_ONCE)
         self._large = asyncio.Semaphore(service.config.transfers)
         self._bell = asyncio.Event()
+        self._consumed: dict[Key, int] = {}  # instances that the CSS was told of during a poll
+
+    def poll_begins(self) -> None:
+        """What the CSS has been told before a poll is not among what that brings."""
+        self._consumed.clear()
+
+    def told_consumed(self, key: Key, instance_id: int) -> bool:
+        """Whether the CSS heard since the poll began that an instance is consumed.
+
+        An item about it then is older than that, and the record that would show it is gone.
+        """
+        return self._consumed.get(key) == instance_id
 
     def retry_now(self) -> None:
         """The link is back: do not wait out the pauses."""
@@ -121,6 +133,8 @@ class Sender:
                     body = self._own(record.meta) | {"deleted": False}
                 status, _ = await self._link.report(record.meta, notice.state, body)
                 self._require(status, (204, 409))
+                if notice.state == "consumed":
+                    self._consumed[notice.key] = notice.instance_id
         await store.write(lambda tx: outbox.on_answered(tx, notice))
 
     async def _upload(self, notice: Notice, record: ObjectRecord) -> Notice:
