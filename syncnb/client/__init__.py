@@ -1,6 +1,7 @@
 """Clients of a sync service."""
 
-from syncnb.client.client import StoredObject, SyncServiceClient
+from syncnb.client.client import SyncServiceClient
 from syncnb.client.connecting import connect, default_client
+from syncnb.client.lists import StoredObject
 
 __all__ = ["StoredObject", "SyncServiceClient", "connect", "default_client"]

@@ -1,0 +1,143 @@
+"""Calls of whoever receives objects: what has arrived, and its acknowledgement."""
+
+from __future__ import annotations
+
+from syncnb.client import updates
+from syncnb.client.calls import Calls, array
+from syncnb.metadata import ObjectMetaData
+
+
+class ArrivalCalls(Calls):
+    """What has arrived on this side."""
+
+    def get_updated_objects(
+        self, object_type: str, *, received: bool = False
+    ) -> list[ObjectMetaData]:
+        """One look at what has arrived and was not acknowledged.
+
+        Parameters
+        ----------
+        object_type : str
+            Which type.
+        received : bool, default False
+            Also what was marked received.
+
+        Returns
+        -------
+        list of ObjectMetaData
+            Empty if there is nothing; objects with `deleted` are deletions.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
+
+        Notes
+        -----
+        ``GET .../{objectType}`` (rest-api.md, 4.9).
+        """
+        params = {"received": "true"} if received else None
+        answer = self._call(
+            "GET", object_type, operation="get_updated_objects", params=params, none=True
+        )
+        items = array(answer, "get_updated_objects")
+        return [ObjectMetaData.from_json(item) for item in items]
+
+    def watch_updated_objects(
+        self, object_type: str, *, received: bool = False, etag: str = "", wait: float = 20.0
+    ) -> updates.Watched[ObjectMetaData]:
+        """The same, answered when there is something new, by a service that can wait.
+
+        Parameters
+        ----------
+        object_type : str
+            Which type.
+        received : bool, default False
+            Also what was marked received.
+        etag : str, default ""
+            Of the list that is known already.
+        wait : float, default 20
+            Seconds to wait at the longest.
+
+        Returns
+        -------
+        Watched
+            The list, its tag, and whether the service waited.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
+
+        Notes
+        -----
+        ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
+        """
+        params = {"received": "true"} if received else {}
+        answer, watched = self._watch(
+            "watch_updated_objects",
+            self._path(object_type),
+            self._subject(object_type),
+            etag,
+            wait,
+            params,
+        )
+        items = array(answer, "watch_updated_objects") if answer.status_code == 200 else []
+        return watched([ObjectMetaData.from_json(item) for item in items])
+
+    def mark_object_received(self, meta_data: ObjectMetaData) -> None:
+        """Tell this side's service that an application took note of an object and keeps it.
+
+        Parameters
+        ----------
+        meta_data : ObjectMetaData
+            Which object; `object_type` and `object_id` are read.
+
+        Raises
+        ------
+        RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
+            The object is unknown or in another state; the service does not do it.
+
+        Notes
+        -----
+        ``PUT .../received`` (rest-api.md, 4.18).
+        """
+        self._put(meta_data, "mark_object_received", "received")
+
+    def mark_object_consumed(self, meta_data: ObjectMetaData) -> None:
+        """Tell the sender that an application is done with an object; the copy here goes.
+
+        Parameters
+        ----------
+        meta_data : ObjectMetaData
+            Which object; `object_type` and `object_id` are read.
+
+        Raises
+        ------
+        RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
+            The object is unknown or in another state; the service does not do it.
+
+        Notes
+        -----
+        ``PUT .../consumed`` (rest-api.md, 4.19).
+        """
+        self._put(meta_data, "mark_object_consumed", "consumed")
+
+    def mark_object_deleted(self, meta_data: ObjectMetaData) -> None:
+        """Tell the sender that an application acted on the deletion of an object.
+
+        Parameters
+        ----------
+        meta_data : ObjectMetaData
+            Which object; `object_type` and `object_id` are read.
+
+        Raises
+        ------
+        RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
+            The object is unknown or in another state; the service does not do it.
+
+        Notes
+        -----
+        ``PUT .../deleted`` (rest-api.md, 4.20).
+        """
+        self._put(meta_data, "mark_object_deleted", "deleted")

@@ -1,0 +1,125 @@
+"""What the calls of every area share: paths, requests, and answers that are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import requests
+import urllib3
+
+from syncnb.client import updates
+from syncnb.client.transport import Transport
+from syncnb.errors import ServiceError
+from syncnb.metadata import Json, ObjectMetaData, check_name
+
+
+class Calls:
+    """Calls of one service, as one organisation sees it.
+
+    Parameters
+    ----------
+    transport : Transport
+        Sends them.
+    org_id : str
+        Organisation at a CSS; empty for an ESS.
+    """
+
+    def __init__(self, transport: Transport, org_id: str) -> None:
+        self._transport = transport
+        self.org_id = org_id
+
+    def _path(self, *names: str) -> tuple[str, ...]:
+        return ("objects", *((self.org_id,) if self.org_id else ()), *names)
+
+    def _subject(self, object_type: str, object_id: str = "") -> str:
+        name = (
+            f"object {object_type}/{object_id}" if object_id else f"objects of type {object_type}"
+        )
+        return f"{name} in organisation {self.org_id!r}" if self.org_id else name
+
+    def _call(
+        self,
+        method: str,
+        object_type: str,
+        object_id: str = "",
+        *rest: str,
+        operation: str,
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        none: bool = False,
+    ) -> requests.Response:
+        """One request; `none` says that 404 is an answer."""
+        check_name("object_type", object_type)
+        names: tuple[str, ...] = (object_type,)
+        if object_id or rest:
+            check_name("object_id", object_id)
+            names += (object_id, *rest)
+        return self._transport.request(
+            method,
+            self._path(*names),
+            params=params,
+            json=json,
+            operation=operation,
+            subject=self._subject(object_type, object_id),
+            accept=(404,) if none else (),
+        )
+
+    def _put(
+        self, meta_data: ObjectMetaData, operation: str, *rest: str, json: object = None
+    ) -> None:
+        object_type, object_id = meta_data.object_type, meta_data.object_id
+        self._call("PUT", object_type, object_id, *rest, operation=operation, json=json)
+
+    def _watch(
+        self,
+        operation: str,
+        path: tuple[str, ...],
+        subject: str,
+        etag: str,
+        wait: float,
+        params: Mapping[str, str],
+    ) -> tuple[requests.Response, updates.Watching]:
+        headers = {"Prefer": f"wait={max(int(wait), 1)}"} if wait > 0 else {}
+        if etag:
+            headers["If-None-Match"] = etag
+        answer = self._transport.request(
+            "GET",
+            path,
+            params=params,
+            headers=headers,
+            operation=operation,
+            subject=subject,
+            patience=wait,
+            accept=(304, 404),
+        )
+        return answer, updates.Watching(answer, etag)
+
+
+def array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:
+    """The objects of an answer; none for 404."""
+    if answer.status_code == 404:
+        return []
+    value = _json(answer, operation)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _unexpected(answer, operation, "it is not an array of objects")
+    return value
+
+
+def json_object(answer: requests.Response, operation: str) -> dict[str, Json]:
+    """The object that an answer is."""
+    value = _json(answer, operation)
+    if not isinstance(value, dict):
+        raise _unexpected(answer, operation, "it is not an object")
+    return value
+
+
+def _json(answer: requests.Response, operation: str) -> Json:
+    try:
+        return answer.json()
+    except (ValueError, urllib3.exceptions.HTTPError) as error:
+        raise _unexpected(answer, operation, "it is not JSON") from error
+
+
+def _unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
+    said = f"the answer cannot be understood, {why}"
+    return ServiceError(answer.status_code, operation, "the service", said)
