@@ -77,7 +77,9 @@ class Disk(Executor):
         return future
 
     def _run(self, future: Future[Any], fn: Callable[..., Any], args: Any, kwargs: Any) -> None:
-        if self.gone or not future.set_running_or_notify_cancel():
+        if self.gone:
+            future.cancel()  # who waits until a file is written has died too
+        if not future.set_running_or_notify_cancel():
             return
         try:
             result = fn(*args, **kwargs)

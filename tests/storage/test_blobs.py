@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -183,6 +184,43 @@ def test_sweep_removes_what_no_record_names(run: Run) -> None:
                 await blobs.finish(given_up, 3)
 
     run(work)
+
+
+@pytest.mark.parametrize("part", [False, True], ids=["whole", "part"])
+def test_file_that_a_thread_still_writes_is_not_closed_when_its_transfer_is_called_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: bool
+) -> None:
+    """The number of a closed file is soon that of another one, which would get the bytes."""
+    writing, go_on = threading.Event(), threading.Event()
+    failures: list[BaseException] = []
+    pwrite = os.pwrite
+
+    def late(file: int, data: bytes, at: int) -> int:
+        writing.set()
+        go_on.wait(20)
+        try:
+            return pwrite(file, data, at)
+        except OSError as error:
+            failures.append(error)
+            raise
+
+    async def main() -> None:
+        with ThreadPoolExecutor(3) as executor:
+            blobs = LocalBlobs(tmp_path / "blobs", executor)
+            data = stream(os.urandom(5 * MIB))
+            work = blobs.save_part("p", data, at=0, limit=5 * MIB) if part else blobs.save(data)
+            transfer = asyncio.ensure_future(work)
+            await asyncio.to_thread(writing.wait, 20)
+            transfer.cancel()
+            done, _ = await asyncio.wait((transfer,), timeout=0.2)
+            assert not done
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await transfer
+
+    monkeypatch.setattr(os, "pwrite", late)
+    asyncio.run(main())
+    assert failures == []
 
 
 def test_s3_uploads_that_break_are_given_up(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,14 +13,17 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
-from syncnb.service.blobs.base import BlobReader, TooLarge, gathered, limited, pieces_of
+from syncnb.service.blobs.base import BlobReader, TooLarge, limited, pieces_of
 from syncnb.service.config import MIB
 from syncnb.service.store import StoredData
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_PIECE = 2 * MIB  # bytes that are written and digested at a time
+_Work: TypeAlias = asyncio.Future[None]
+_FLUSH = 64 * MIB  # bytes after which the disk is set to work
 _UNPREDICTABLE = random.SystemRandom()
 
 
@@ -58,28 +61,27 @@ class LocalBlobs:
 
     async def save(self, chunks: AsyncIterator[bytes]) -> StoredData:
         """Stream data into a new file."""
-        digest, size = hashlib.sha256(), 0
+        digest, size, flushed = hashlib.sha256(), 0, 0
         name = self.new_part()
         file = await self._run(self._create, name)
-
-        def write(batch: list[bytes]) -> int:
-            done = _write_all(file, batch, size)
-            for chunk in batch:
-                digest.update(chunk)
-            return done
-
-        writing: asyncio.Future[int] | None = None  # while the next ones arrive
+        writing: list[_Work] = []  # and digesting, while the next ones arrive
+        flushing: list[_Work] = []  # so that the sync at the end has little to do
         try:
-            async for batch in gathered(chunks, MIB):
-                if writing is not None:
-                    size += await writing
-                writing = asyncio.ensure_future(self._run(write, batch))
-            if writing is not None:
-                size += await writing
-            await self._run(os.fsync, file)
+            async for piece in pieces_of(chunks, _PIECE):
+                await _finished(writing)
+                if size - flushed >= _FLUSH and all(one.done() for one in flushing):
+                    await _finished(flushing)
+                    flushing, flushed = [self._begin(os.fdatasync, file)], size
+                writing = [
+                    self._begin(_write, file, piece, size),
+                    self._begin(digest.update, piece),
+                ]
+                size += len(piece)
+            await _finished(writing + flushing)
+            writing = [self._begin(os.fsync, file)]
+            await _finished(writing)
         except BaseException:
-            if writing is not None:
-                await asyncio.wait((writing,))
+            await _stopped(writing + flushing)
             os.close(file)
             await self.delete(name)
             raise
@@ -96,12 +98,16 @@ class LocalBlobs:
         """Write into a file that is being filled; made if it is not there."""
         out = await self._run(self._reopen, file)
         done = 0
+        writing: list[_Work] = []
         try:
             async for part in limited(pieces_of(chunks, MIB), limit):
-                await self._run(_write, out, part, at + done)
+                writing = [self._begin(_write, out, part, at + done)]
+                await _finished(writing)
                 done += len(part)
-            await self._run(os.fsync, out)
+            writing = [self._begin(os.fsync, out)]
+            await _finished(writing)
         finally:
+            await _stopped(writing)
             os.close(out)
         return done
 
@@ -166,7 +172,12 @@ class LocalBlobs:
             os.close(folder)
 
     async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
+        return await self._begin(function, *args, **kwargs)
+
+    def _begin(
+        self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(
             self._executor, lambda: function(*args, **kwargs)
         )
 
@@ -200,13 +211,15 @@ class LocalReader:
         os.close(self._number)
 
 
-def _write_all(file: int, batch: list[bytes], at: int) -> int:
-    """Write chunks one behind the other from byte `at`; returns their bytes."""
-    length = sum(map(len, batch))
-    done = os.pwritev(file, batch, at)
-    if done < length:  # a signal, or a disk that is about to be full
-        _write(file, b"".join(batch)[done:], at + done)
-    return length
+async def _finished(work: list[_Work]) -> None:
+    """Wait for work in threads; who calls that off does not call off the work."""
+    for one in (await asyncio.wait(work))[0] if work else ():
+        one.result()
+
+
+async def _stopped(work: list[_Work]) -> None:
+    """Wait until no thread uses a file any more, however its work ends."""
+    await asyncio.gather(*map(asyncio.shield, work), return_exceptions=True)
 
 
 def _write(file: int, data: bytes | bytearray, at: int) -> None:
