@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -20,6 +21,8 @@ from syncnb.service.security import (
 from syncnb.service.store import Key, ObjectRecord, Transaction
 from syncnb.service.wire import loads
 
+T = TypeVar("T")
+
 
 async def identify(service: Service, request: Request) -> Identity:
     """The caller of an application endpoint; nodes have none there."""
@@ -36,17 +39,31 @@ async def read_json(service: Service, request: Request) -> Json:
 
 async def readable(service: Service, identity: Identity, key: Key) -> ObjectRecord:
     """The record of an object that the caller may read; 404 or 403 otherwise."""
-
-    def look(tx: Transaction) -> tuple[ObjectRecord | None, Access]:
-        record = tx.object(key)
-        return record, object_access(tx, identity, key, record, is_css=service.is_css)
-
-    record, access = await service.store.read(look)
-    if record is None:
-        raise Answer(empty(404)) if access is Access.FULL else Denied
-    if not shows(access, record):
-        raise Denied
+    record, _ = await readable_with(service, identity, key, lambda tx, record: None)
     return record
+
+
+async def readable_with(
+    service: Service,
+    identity: Identity,
+    key: Key,
+    more: Callable[[Transaction, ObjectRecord], T],
+) -> tuple[ObjectRecord, T]:
+    """The same, and what `more` reads of that object in the same state of the store."""
+
+    def look(tx: Transaction) -> tuple[ObjectRecord, T] | None:
+        record = tx.object(key)
+        access = object_access(tx, identity, key, record, is_css=service.is_css)
+        if record is None and access is Access.FULL:
+            return None
+        if record is None or not shows(access, record):
+            raise Denied
+        return record, more(tx, record)
+
+    found = await service.store.read(look)
+    if found is None:
+        raise Answer(empty(404))
+    return found
 
 
 async def writable(service: Service, identity: Identity, key: Key) -> ObjectRecord:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from syncnb.service.core import Service
 from syncnb.service.exchange import announced_size, answer_data, answer_uri, data_of, empty, text
 from syncnb.service.identity import Identity
-from syncnb.service.lifecycle import Missing, Refused, sending
+from syncnb.service.lifecycle import Refused, sending
 from syncnb.service.lifecycle.base import (
     CONSUMED,
     CONSUMED_BY_DEST,
@@ -17,8 +17,8 @@ from syncnb.service.lifecycle.base import (
     VERIFICATION_FAILED,
     WITHOUT_DATA,
 )
-from syncnb.service.rest.callers import readable, writable
-from syncnb.service.store import Key, ObjectRecord
+from syncnb.service.rest.callers import readable_with, writable
+from syncnb.service.store import Content, Key, ObjectRecord, Transaction
 from syncnb.service.uploads import receive_chunk
 
 _GONE = (CONSUMED, CONSUMED_BY_DEST, DELETED)  # data at a file URI are nobody's any more
@@ -26,20 +26,20 @@ _GONE = (CONSUMED, CONSUMED_BY_DEST, DELETED)  # data at a file URI are nobody's
 
 async def get_data(service: Service, request: Request, identity: Identity, key: Key) -> Response:
     """The data, whole or a range of them."""
-    record = await readable(service, identity, key)
+    record, content = await readable_with(service, identity, key, _content)
     if record.status in WITHOUT_DATA:
         return empty(404)
-    if record.blob is None:
+    if content is None:
         # Where this side's data lie: what it sends at the source, what it got at the target.
         uri = record.meta["sourceDataUri" if record.sender else "destinationDataUri"]
         if service.is_css or not uri or record.status in _GONE:
             return empty(404)
         return await answer_uri(service, uri, request.headers.get("range"))
-    blob = record.blob
-    content = await service.store.read(lambda tx: tx.content(blob))
-    if content is None:
-        raise Missing("the data have just been replaced: try again")
     return await answer_data(service, content, request.headers.get("range"))
+
+
+def _content(tx: Transaction, record: ObjectRecord) -> Content | None:
+    return None if record.blob is None else tx.content(record.blob)
 
 
 async def put_data(service: Service, request: Request, identity: Identity, key: Key) -> Response:
