@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncnb import __version__, service_cli
+from syncnb.cli_parser import Parser
 from syncnb.errors import (
     AccessDeniedError,
     ConnectionFailedError,
@@ -204,7 +205,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="syncnb",
         description="Models and data to fleets of edge nodes, and what they learn back.",
         epilog=_EPILOG,

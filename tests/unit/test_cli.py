@@ -95,6 +95,24 @@ def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> N
         assert "wrong-secret" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        ("css --listne 127.0.0.1:0", "--listen"),
+        ("css --audit-log=x", None),
+        ("ess --pol 1", None),
+        ("publish model.onnx --desttype camera", "--dest-type"),
+        ("publish -- --desttype", None),
+    ],
+)
+def test_mistyped_option_is_answered_with_the_nearest(arguments: str, meant: str | None) -> None:
+    done = syncnb(*arguments.split(), env={"SYNCNB_URL": "http://127.0.0.1:1"})
+    assert done.returncode in (1, 2)
+    assert (f"perhaps {meant} is meant" in done.stderr) is (meant is not None), done.stderr
+    assert "invalid choice" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"credentials": []}'])
 def test_credentials_that_cannot_be_read_are_named(tmp_path: Path, content: str) -> None:
     """Nobody could log in otherwise, and nobody would know why."""
