@@ -14,7 +14,7 @@ from syncnb.service.store import Store, StoreError
 from syncnb.service.store.backend import Backend, Connection
 from syncnb.service.store.dump import rows_of
 from syncnb.service.store.postgres import Postgres
-from syncnb.service.store.schema import MIGRATIONS, Types, run_migrations
+from syncnb.service.store.schema import MIGRATIONS, TABLES, Types, run_migrations
 from syncnb.service.store.sqlite import SQLite
 from tests.servers import PostgresServer
 
@@ -38,6 +38,19 @@ def released(tmp_path: Path) -> Path:
         database.executescript((RELEASED / "released-0001" / "records.sql").read_text("utf-8"))
     database.close()
     return folder
+
+
+def test_backup_knows_every_table(tmp_path: Path) -> None:
+    """A table that `TABLES` does not name would be missing from every backup."""
+    with ThreadPoolExecutor(1) as executor:
+        path = tmp_path / "records.sqlite"
+        store = Store(SQLite(path), executor, on_change=lambda _: None, on_dropped=lambda _: None)
+        store.close()
+    with sqlite3.connect(path) as database:
+        found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {name for (name,) in found if not name.startswith("sqlite_")}
+    database.close()
+    assert tables == {*TABLES, "migrations"}  # of which a backup has the version
 
 
 def test_first_release_becomes_this_one(
