@@ -41,4 +41,6 @@ def test_service_answers_everybody_as_it_describes(
     service: Running, tmp_path: Path, who: str
 ) -> None:
     """Many more calls, of all kinds of identities."""
-    _run(service, tmp_path, who, "--max-examples", "200")
+    # Of them all, only this one is obeyed when it ends the service.
+    spared = ["--exclude-path", "/api/v1/shutdown"] if who == "syncadmin" else []
+    _run(service, tmp_path, who, "--max-examples", "200", *spared)
