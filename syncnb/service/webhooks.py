@@ -120,8 +120,8 @@ class Webhooks:
             return
         pause = min(_FIRST_PAUSE * _GROWTH**call.tries, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
         due = self._service.site.clock() + pause
-        log.info("a webhook at %s is tried again in %.0f s: %s", host, pause, failure)
         await store.write(lambda tx: tx.postpone_webhook_call(call.call_id, tries, due))
+        log.info("a webhook at %s is tried again in %.0f s: %s", host, pause, failure)
         self._count("failed")
 
     def _count(self, result: str) -> None:
