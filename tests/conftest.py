@@ -6,12 +6,19 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from syncnb.fleet import LocalFleet
 
 from .servers import PostgresServer, S3Server, postgres_server
 
 WaitUntil = Callable[..., None]
+
+# Neither the speed of the machine nor the draw of the day decides whether a change is good.
+settings.register_profile(
+    "syncnb", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("syncnb")
 
 
 @pytest.fixture(scope="session")
