@@ -27,6 +27,7 @@ from syncnb.errors import (
 
 if TYPE_CHECKING:
     from syncnb.client import SyncServiceClient
+    from syncnb.settings import Settings
 
 _CODES: tuple[tuple[type[SyncError], int], ...] = (
     (SettingsError, 2),
@@ -41,7 +42,8 @@ _EPILOG = """exit codes:
   5 no such object   6 not in time   130 interrupted
 
 The client commands find the service by --url, --org, --key and --secret-file, or by SYNCNB_URL,
-SYNCNB_ORG_ID, SYNCNB_KEY and SYNCNB_SECRET, or by ~/.config/syncnb/config.toml."""
+SYNCNB_ORG_ID, SYNCNB_KEY and SYNCNB_SECRET, or by what Open Horizon sets (HZN_...), or by a profile
+of the configuration file. `syncnb doctor` says what they find, and what of it works."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
         if options.verbose:
             logging.getLogger().setLevel(logging.INFO)
+            logging.getLogger("syncnb").setLevel(logging.DEBUG)  # each exchange with the service
         else:
             logging.getLogger("urllib3").setLevel(logging.ERROR)  # our own errors say it
     run: Callable[[argparse.Namespace], int] = options.run
@@ -177,6 +180,14 @@ def _health(options: argparse.Namespace) -> int:
     print(json.dumps(report, indent=2))
     general = report.get("general")
     return int(isinstance(general, dict) and general.get("healthStatus") == "red")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from syncnb.client.doctor import examine
+
+    examination = examine(lambda: _settings(options))
+    print(json.dumps(examination.to_json(), indent=2) if options.json else examination)
+    return examination.code
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -300,6 +311,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--details", action="store_true", help="with what it stores")
     _connecting(one)
+    one = command(
+        "doctor", _doctor, "what would be connected to, and what of it works",
+        "syncnb doctor --profile production",
+    )  # fmt: skip
+    one.add_argument("--json", action="store_true", help="for a machine")
+    _connecting(one)
     return parser
 
 
@@ -308,10 +325,20 @@ def _connecting(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--org", dest="org", help="organisation, for a CSS")
     parser.add_argument("--key", help="app key")
     parser.add_argument("--secret-file", type=Path, metavar="FILE", help="holds the app secret")
+    parser.add_argument("--ca", metavar="FILE", help="certificates of a private CA")
+    parser.add_argument("--cert", metavar="FILE", help="client certificate")
+    parser.add_argument("--cert-key", metavar="FILE", help="its private key")
+    parser.add_argument("--profile", metavar="NAME", help="table of the configuration file")
 
 
 def _client(options: argparse.Namespace) -> SyncServiceClient:
-    from syncnb.client import connect
+    from syncnb.client.connecting import client_of
+
+    return client_of(_settings(options))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from syncnb.settings import find_settings
 
     secret = None
     if options.secret_file is not None:
@@ -321,7 +348,10 @@ def _client(options: argparse.Namespace) -> SyncServiceClient:
             raise SettingsError(
                 "--secret-file", f"{options.secret_file}: {error.strerror}", "name a readable file"
             ) from error
-    return connect(options.url, org_id=options.org, key=options.key, secret=secret)
+    return find_settings(
+        options.url, org_id=options.org, key=options.key, secret=secret, ca=options.ca,
+        cert=options.cert, cert_key=options.cert_key, profile=options.profile,
+    )  # fmt: skip
 
 
 def _is_terminal() -> bool:

@@ -4,9 +4,12 @@ SyncError
 ├── SettingsError                  where to connect is missing or contradictory
 ├── InvalidMetaDataError           a value the protocol refuses or cannot carry (ValueError)
 ├── ConnectionFailedError          nothing answers at the URL (ConnectionError)
-│   └── ServiceTimeoutError        it did not answer in time (TimeoutError)
+│   ├── ServiceTimeoutError        it did not answer in time (TimeoutError)
+│   └── CertificateError           one side does not accept the other's certificate
 ├── ServiceError                   the service answered with an error
 │   ├── AccessDeniedError          403
+│   ├── AnswerError                the answer is none of a sync service
+│   ├── RedirectedError            301 to 308: it wants to be asked elsewhere
 │   ├── ObjectNotFoundError        404 (LookupError)
 │   ├── RequestRefusedError        400
 │   ├── ServiceUnavailableError    429 or 503, also after the retries
@@ -88,27 +91,37 @@ class ConnectionFailedError(SyncError, ConnectionError):
         Base URL of the service.
     reason : str
         What the network said.
+    remedy : str, default ""
+        What to do, where more is known than that nothing answers.
+    call : str, default ""
+        What was tried, such as ``"update_object on object model/defects"``.
     """
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, *, remedy: str = "", call: str = "") -> None:
         super().__init__(url, reason)
-        self.url, self.reason = url, reason
+        self.url, self.reason, self.call = url, reason, call
+        self.remedy = remedy or self._usual_remedy
+
+    _usual_remedy = "Check that it runs there and that the URL, port and proxy are right."
+    _what = "No sync service answers at {url}"
 
     def __str__(self) -> str:
-        return (
-            f"No sync service answers at {self.url} ({self.reason}). "
-            "Check that it runs there and that the URL, port and proxy are right."
-        )
+        what = self._what.format(url=self.url)
+        return f"{what} ({'; '.join(filter(None, (self.reason, self.call)))}). {self.remedy}"
 
 
 class ServiceTimeoutError(ConnectionFailedError, TimeoutError):
     """The service accepted the connection but did not answer in time."""
 
-    def __str__(self) -> str:
-        return (
-            f"The sync service at {self.url} did not answer in time ({self.reason}). "
-            "Try again, or raise the client's timeout."
-        )
+    _usual_remedy = "Try again, or raise the client's timeout."
+    _what = "The sync service at {url} did not answer in time"
+
+
+class CertificateError(ConnectionFailedError):
+    """One side does not accept the certificate of the other."""
+
+    _usual_remedy = "Give the certificates of its CA as ca=, and the host that they are made for."
+    _what = "The TLS connection to {url} is refused"
 
 
 class ServiceError(SyncError):
@@ -124,43 +137,84 @@ class ServiceError(SyncError):
         What it was called on, such as ``"object model/defects in organisation 'acme'"``.
     server_message : str
         The service's own text; often empty.
+    method, url : str, default ""
+        The request.
+    key : str, default ""
+        The app key that was sent with it.
+    retry_after : float, optional
+        Seconds after which the service asks to be tried again.
+    remedy : str, default ""
+        What to do, where more is known than the status.
     """
 
-    def __init__(self, status: int, operation: str, subject: str, server_message: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        operation: str,
+        subject: str,
+        server_message: str = "",
+        *,
+        method: str = "",
+        url: str = "",
+        key: str = "",
+        retry_after: float | None = None,
+        remedy: str = "",
+    ) -> None:
         super().__init__(status, operation, subject, server_message)
         self.status, self.operation, self.subject = status, operation, subject
         self.server_message = server_message
+        self.method, self.url, self.key, self.retry_after = method, url, key, retry_after
+        self._remedy = remedy
 
     @property
     def remedy(self) -> str:
         """What to do next."""
+        return self._remedy or self._usual_remedy()
+
+    def _usual_remedy(self) -> str:
         return "Look at the service's log, then try again."
 
     def __str__(self) -> str:
         said = f": {self.server_message.rstrip('.')}" if self.server_message else ""
+        request = f" to {self.method} {self.url}" if self.url else ""
+        who = f" as {self.key!r}" if self.key and request else ""
         return (
-            f"{self.operation} on {self.subject} failed (HTTP {self.status}{said}). {self.remedy}"
+            f"{self.operation} on {self.subject} failed "
+            f"(HTTP {self.status}{request}{who}{said}). {self.remedy}"
         )
 
 
 class AccessDeniedError(ServiceError):
     """The service does not accept the credentials for this call (HTTP 403)."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do next."""
+    def _usual_remedy(self) -> str:
         return (
             "Check the key and the secret, that the organisation is spelled right, "
-            "and that this identity may do it."
+            "and that this identity may do it; `syncnb doctor` says which of these it is."
         )
+
+
+class AnswerError(ServiceError):
+    """The answer cannot be understood: another program answers, or it is damaged or too large."""
+
+    def _usual_remedy(self) -> str:
+        return (
+            "Check that a sync service and nothing else answers at this URL: "
+            "`syncnb doctor` shows what does."
+        )
+
+
+class RedirectedError(ServiceError):
+    """The service wants to be asked elsewhere; credentials go nowhere but to its own URL."""
+
+    def _usual_remedy(self) -> str:
+        return "Connect to the URL that it names, if that is where the service is."
 
 
 class ObjectNotFoundError(ServiceError, LookupError):
     """There is no such object, or it has no data (HTTP 404)."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do next."""
+    def _usual_remedy(self) -> str:
         return (
             "It does not exist there, has no data yet, or was deleted. "
             "See what is there with client.get_objects(object_type)."
@@ -170,27 +224,22 @@ class ObjectNotFoundError(ServiceError, LookupError):
 class RequestRefusedError(ServiceError):
     """The service refuses the request: a rule of the protocol or the object's state (HTTP 400)."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do next."""
+    def _usual_remedy(self) -> str:
         return "See client.get_object_status(...) for the state that the object is in."
 
 
 class ServiceUnavailableError(ServiceError):
     """The service is overloaded, starting or stopping (HTTP 429, 503)."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do next."""
-        return "It is busy, starting or stopping: try again in a moment."
+    def _usual_remedy(self) -> str:
+        when = "in a moment" if self.retry_after is None else f"in {self.retry_after:.0f} s"
+        return f"It is busy, starting or stopping: try again {when}."
 
 
 class StorageFullError(ServiceError):
     """The data do not fit on the disk of the service (HTTP 507); what was there is kept."""
 
-    @property
-    def remedy(self) -> str:
-        """What to do next."""
+    def _usual_remedy(self) -> str:
         return "Free some space on the disk of the service, or delete objects, then try again."
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import requests
-import urllib3
 
 from syncnb.client import updates
+from syncnb.client.answers import array, json_object
 from syncnb.client.transport import Transport
-from syncnb.errors import ServiceError
-from syncnb.metadata import Json, ObjectMetaData, check_name
+from syncnb.metadata import ObjectMetaData, check_name
+
+__all__ = ["Calls", "array", "json_object"]
 
 
 class Calls:
@@ -93,33 +94,3 @@ class Calls:
             accept=(304, 404),
         )
         return answer, updates.Watching(answer, etag)
-
-
-def array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:
-    """The objects of an answer; none for 404."""
-    if answer.status_code == 404:
-        return []
-    value = _json(answer, operation)
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _unexpected(answer, operation, "it is not an array of objects")
-    return value
-
-
-def json_object(answer: requests.Response, operation: str) -> dict[str, Json]:
-    """The object that an answer is."""
-    value = _json(answer, operation)
-    if not isinstance(value, dict):
-        raise _unexpected(answer, operation, "it is not an object")
-    return value
-
-
-def _json(answer: requests.Response, operation: str) -> Json:
-    try:
-        return answer.json()
-    except (ValueError, urllib3.exceptions.HTTPError) as error:
-        raise _unexpected(answer, operation, "it is not JSON") from error
-
-
-def _unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
-    said = f"the answer cannot be understood, {why}"
-    return ServiceError(answer.status_code, operation, "the service", said)

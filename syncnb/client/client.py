@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,8 @@ from syncnb.client.data import DataCalls
 from syncnb.client.destinations import DestinationCalls
 from syncnb.client.lists import ListCalls
 from syncnb.client.objects import ObjectCalls
-from syncnb.client.transport import READ_TIMEOUT, Transport
+from syncnb.client.transport import Transport
+from syncnb.client.wire import DEADLINE, READ_TIMEOUT
 from syncnb.metadata import check_name
 
 
@@ -27,22 +29,28 @@ class SyncServiceClient(
     Parameters
     ----------
     url : str
-        Base URL, such as ``"https://css.example.com"``.
+        Where it is, such as ``"https://css.example.com"`` or ``"unix+tls:/run/ess.sock"``.
     org_id : str, default ""
         Organisation at a CSS; empty for an ESS, which has just one.
     key, secret : str, optional
         App key and app secret.
     ca : str, optional
         File with the certificates of a private CA.
+    cert, cert_key : str, optional
+        Files with the client certificate and its private key, where the service asks for one.
+    proxies : mapping of str to str, optional
+        Scheme -> proxy, as `requests` has them; without, the environment says.
     timeout : float, default 60
         Seconds that the service may be silent.
+    deadline : float, default 120
+        Seconds that a call may take with all of its tries; data take as long as they move.
     adapter : requests.adapters.BaseAdapter, optional
         Sends instead of `requests`.
 
     Raises
     ------
     SettingsError
-        The URL is none, or the timeout is not positive.
+        The URL is none, a file of certificates cannot be used, or a time is not positive.
     InvalidMetaDataError
         The organisation is not a name.
 
@@ -60,13 +68,20 @@ class SyncServiceClient(
         key: str | None = None,
         secret: str | None = None,
         ca: str | None = None,
+        cert: str | None = None,
+        cert_key: str | None = None,
+        proxies: Mapping[str, str] | None = None,
         timeout: float = READ_TIMEOUT,
+        deadline: float = DEADLINE,
         adapter: BaseAdapter | None = None,
     ) -> None:
         if org_id:
             check_name("org_id", org_id)
         self.key = key or ""
-        transport = Transport(url, key=key, secret=secret, ca=ca, timeout=timeout, adapter=adapter)
+        transport = Transport(
+            url, org_id=org_id, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key,
+            proxies=proxies, timeout=timeout, deadline=deadline, adapter=adapter,
+        )  # fmt: skip
         super().__init__(transport, org_id)
 
     @property

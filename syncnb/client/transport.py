@@ -1,34 +1,33 @@
-"""One connection pool to one service: URLs, credentials, timeouts, retries, and errors of ours."""
+"""Calls of one service: which are sent again, and what the answers to them mean."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
-from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from typing import IO
+from urllib.parse import quote
 
 import requests
-import urllib3
-from requests.adapters import BaseAdapter, HTTPAdapter
-from requests.auth import HTTPBasicAuth
-from urllib3.util.retry import Retry
+from requests.adapters import BaseAdapter
 
+from syncnb.client import answers
+from syncnb.client.diagnosis import Diagnosis
+from syncnb.client.failures import failure
+from syncnb.client.retries import DOUBTFUL, REFUSED, Retries, may_repeat, retry_after
+from syncnb.client.sockets import Limit
+from syncnb.client.wire import DEADLINE, READ_TIMEOUT, Call, Wire, log
 from syncnb.errors import (
     AccessDeniedError,
     ConnectionFailedError,
     ObjectNotFoundError,
+    RedirectedError,
     RequestRefusedError,
     ServiceError,
-    ServiceTimeoutError,
     ServiceUnavailableError,
     SettingsError,
     StorageFullError,
 )
-from syncnb.settings import check_url
 
-CONNECT_TIMEOUT = 10.0  # seconds
-READ_TIMEOUT = 60.0  # seconds that the service may be silent
-_POOL = 32  # connections that stay open
-_LONGEST_MESSAGE = 500  # characters of the service's own text
 _BODY = bytes | IO[bytes] | Iterable[bytes] | None
 _ERRORS: dict[int, type[ServiceError]] = {
     400: RequestRefusedError,
@@ -43,47 +42,75 @@ _ERRORS: dict[int, type[ServiceError]] = {
 
 
 class Transport:
-    """Sends requests to one service; may be used from several threads.
+    """Makes the calls of one client; may be used from several threads.
 
     Parameters
     ----------
     url : str
-        Base URL.
+        Where the service is, as `ServiceUrl.parse` reads it.
+    org_id : str, default ""
+        Organisation at a CSS; empty for an ESS.
     key, secret : str, optional
         App key and secret.
     ca : str, optional
-        File with certificates of a private CA.
+        File or folder with certificates of a private CA.
+    cert, cert_key : str, optional
+        Files with the client certificate and its private key; `cert` may hold both.
+    proxies : mapping of str to str, optional
+        Scheme -> proxy, as `requests` has them; without, the environment says.
     timeout : float
         Seconds that the service may be silent.
+    deadline : float
+        Seconds that a call may take with all of its tries; data take as long as they move.
+    largest_answer : int
+        Bytes of an answer that is not data.
+    retries : Retries, optional
+        How often and when calls are tried again.
     adapter : BaseAdapter, optional
-        Sends instead of `requests`; where tests put faults in.
+        Sends instead of ours; where tests put faults in.
+
+    Raises
+    ------
+    SettingsError
+        One of them cannot be used.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        key: str | None,
-        secret: str | None,
-        ca: str | None,
-        timeout: float,
-        adapter: BaseAdapter | None,
+        org_id: str = "",
+        key: str | None = None,
+        secret: str | None = None,
+        ca: str | None = None,
+        cert: str | None = None,
+        cert_key: str | None = None,
+        proxies: Mapping[str, str] | None = None,
+        timeout: float = READ_TIMEOUT,
+        deadline: float = DEADLINE,
+        largest_answer: int = answers.LARGEST,
+        retries: Retries | None = None,
+        adapter: BaseAdapter | None = None,
     ) -> None:
-        self.url = check_url(url)
-        if timeout <= 0:
-            raise SettingsError("timeout", f"{timeout:g} s", "give a positive number of seconds")
-        self._timeout = timeout
-        self._session = requests.Session()
-        # An explicit auth keeps requests from taking another login out of a netrc file.
-        self._session.auth = HTTPBasicAuth((key or "").encode(), (secret or "").encode())
-        self._ca = ca or None
-        adapter = adapter or HTTPAdapter(pool_maxsize=_POOL, max_retries=_retries())
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        for name, seconds in (("timeout", timeout), ("deadline", deadline)):
+            if not 0 < seconds < float("inf"):
+                raise SettingsError(name, f"{seconds:g} s", "give a positive number of seconds")
+        self._wire = Wire(
+            url, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key, proxies=proxies,
+            largest=largest_answer, adapter=adapter,
+        )  # fmt: skip
+        self._key, self._timeout, self._deadline = key or "", timeout, deadline
+        self._retries = retries or Retries()
+        self._diagnosis = Diagnosis(self.url, org_id, self._asked)
+
+    @property
+    def url(self) -> str:
+        """Where the service is, for people."""
+        return self._wire.url
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._wire.close()
 
     def request(
         self,
@@ -99,8 +126,9 @@ class Transport:
         stream: bool = False,
         patience: float = 0.0,
         accept: tuple[int, ...] = (),
+        repeat: bool = True,
     ) -> requests.Response:
-        """Send one request.
+        """Send one request, and again where that is safe and helps.
 
         Parameters
         ----------
@@ -116,90 +144,103 @@ class Transport:
             Seconds that the service may be silent beyond the timeout, since it was asked to wait.
         accept : tuple of int
             Statuses that are answers here although they are not 2xx.
+        repeat : bool, default True
+            Whether it may be sent again where `may_repeat` says so; data of a stream never are.
 
         Returns
         -------
         requests.Response
-            With a status that is 2xx or accepted.
+            With a status that is 2xx or accepted, and its whole body unless it is a stream.
 
         Raises
         ------
         ServiceError
-            The subclass for any other status.
+            The subclass for any other status; `AnswerError` if no sync service answers so.
         ConnectionFailedError, ServiceTimeoutError
-            No answer.
+            No answer, or not in time.
+        SettingsError
+            The service is of the other kind than the client's `org_id` says.
         """
+        segments = tuple(segments)
         path = "/".join(quote(segment, safe="") for segment in segments)
-        url = f"{self.url}/api/v1/{path}"
         headers = dict(headers or {})
         if data is None and json is None and method in ("PUT", "POST"):
             headers["Content-Length"] = "0"
-        try:
-            response = self._session.request(
-                method,
-                url,
-                params=params,
-                headers=headers,
-                json=json,
-                data=data,
-                verify=self._ca,  # at the session, REQUESTS_CA_BUNDLE would outweigh it
-                stream=stream,
-                timeout=(CONNECT_TIMEOUT, self._timeout + patience),
-                allow_redirects=False,  # credentials go to this host and no other
-            )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise self.translated(error) from error
-        if 200 <= response.status_code < 300 or response.status_code in accept:
-            return response
-        with response:
-            message = _message(response)
-        kind = _ERRORS.get(response.status_code, ServiceError)
-        raise kind(response.status_code, operation, subject, message)
+        if stream:
+            headers.setdefault("Accept-Encoding", "identity")
+        request = requests.Request(method, headers=headers, params=params, json=json, data=data)
+        repeat = repeat and (data is None or isinstance(data, bytes))
+        limit = Limit(self._deadline + patience if data is None else None)
+        call = Call(operation, subject, limit, self._timeout + patience, stream)
+        done = 0
+        while True:
+            done += 1
+            error: ConnectionFailedError | ServiceError
+            try:
+                answer = self._wire.exchange(request, path, call)
+            except ConnectionFailedError as broken:
+                error, doubt = broken, True
+                again = type(broken) is ConnectionFailedError
+            else:
+                if 200 <= answer.status_code < 300 or answer.status_code in accept:
+                    return self._checked(answer, call)
+                error = self._refusal(answer, call)
+                doubt = answer.status_code in DOUBTFUL
+                again = doubt or answer.status_code in REFUSED
+            asked = getattr(error, "retry_after", None)
+            pause = self._retries.pause(done, retry_after=asked, left=limit.left())
+            if pause is None or not (
+                repeat and again and may_repeat(method, segments, doubt=doubt)
+            ):
+                raise error
+            log.info("%s again in %.1f s: %s", call, pause, error)
+            time.sleep(pause)
 
     def translated(self, error: Exception) -> ConnectionFailedError:
         """An exception of the HTTP library as one of ours."""
-        if isinstance(error, requests.Timeout | TimeoutError):
-            return ServiceTimeoutError(self.url, "timed out")
-        return ConnectionFailedError(self.url, _reason(error))
+        return failure(error, self.url)
 
-    @property
-    def host(self) -> str:
-        """Host and port, for people."""
-        return urlsplit(self.url).netloc
+    def _checked(self, answer: requests.Response, call: Call) -> requests.Response:
+        """An answer that may be trusted to be one of the right kind of service."""
+        if answers.is_html(answer) and not call.stream:
+            raise self._wire.odd(answer, call, "it is a page of HTML")
+        if answer.status_code == 404:
+            self._diagnosis.check_kind()
+        return answer
+
+    def _refusal(self, answer: requests.Response, call: Call) -> ServiceError:
+        """The error that an answer is."""
+        status, said, remedy = answer.status_code, answers.message(answer), ""
+        kind = _ERRORS.get(status, ServiceError)
+        if 300 <= status < 400 and (target := answers.place(answer.headers.get("Location"))):
+            kind, said = RedirectedError, f"it names {target}"
+        elif status == 400 and _tells_of_tls(said):
+            remedy = "The port speaks TLS: write https://."
+        elif status == 407:
+            remedy = "Give the proxy its login, as http://user:password@proxy:port in HTTPS_PROXY."
+        elif status in (400, 403, 404, 405):
+            self._diagnosis.check_kind()
+            if status == 403:
+                remedy = self._diagnosis.of_denial(self._key)
+        return kind(
+            status,
+            call.operation,
+            call.subject,
+            said,
+            method=answer.request.method or "",
+            url=self._wire.shown(answer),
+            key=self._key,
+            retry_after=retry_after(answer.headers.get("Retry-After")),
+            remedy=remedy,
+        )
+
+    def _asked(self, timeout: float) -> requests.Response:
+        """The answer of ``health``, for a diagnosis: soon or not at all."""
+        call = Call("health", "the service", Limit(timeout), timeout)
+        return self._wire.exchange(requests.Request("GET"), "health", call)
 
 
-def _retries() -> Retry:
-    """Only what is safe to repeat, a few times, with growing pauses (rest-api.md, 14.1)."""
-    return Retry(
-        total=3,
-        backoff_factor=0.1,
-        backoff_max=2.0,
-        status_forcelist=(429, 502, 503, 504),
-        allowed_methods=("GET",),
-        respect_retry_after_header=True,
-        retry_after_max=10,
-        raise_on_status=False,
-    )
-
-
-def _message(response: requests.Response) -> str:
-    try:
-        start = next(response.iter_content(_LONGEST_MESSAGE), b"")
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError):
-        return ""
-    return " ".join(start.decode("utf-8", "replace").split())
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause that says something, without addresses of Python objects."""
-    reason: Any = error
-    while True:
-        inner = getattr(reason, "reason", None) or reason.__cause__ or reason.__context__
-        if inner is None and reason.args and isinstance(reason.args[0], BaseException):
-            inner = reason.args[0]
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    if isinstance(reason, OSError) and reason.strerror:
-        return reason.strerror
-    return str(reason).split(">: ", 1)[-1] or type(reason).__name__
+def _tells_of_tls(said: str) -> bool:
+    """What Go's and other servers answer to plain HTTP on a TLS port."""
+    text = said.lower()
+    return "https" in text and ("http request" in text or "plain http" in text)

@@ -14,7 +14,18 @@ import pytest
 from syncnb import LocalFleet, __version__, publish, report
 from syncnb.service.credentials import fits_hash
 
-COMMANDS = ["demo", "css", "ess", "fleet", "publish", "status", "updates", "collect", "health"]
+COMMANDS = [
+    "demo",
+    "css",
+    "ess",
+    "fleet",
+    "publish",
+    "status",
+    "updates",
+    "collect",
+    "health",
+    "doctor",
+]
 
 
 def syncnb(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -83,7 +94,7 @@ def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> N
         (2, ("status", "model", "x"), {"SYNCNB_CONFIG": str(tmp_path / "none.toml")}),
         (2, ("status", "model", "no such name"), cloud),
         (3, ("status", "model", "x", "--url", "http://127.0.0.1:1"), {}),
-        (4, ("status", "model", "x", "--secret-file", str(secret)), cloud),
+        (4, ("status", "model", "x", "--key", "admin", "--secret-file", str(secret)), cloud),
         (5, ("status", "model", "nosuch"), cloud),
         (1, ("publish", str(tmp_path / "nosuch")), cloud),
         (2, ("css", "--listen", "nowhere", "--data", str(tmp_path), "--auth", str(secret)), {}),

@@ -95,10 +95,15 @@ ERRORS = [
     errors.InvalidMetaDataError("name", "a/b", "use letters"),
     errors.ConnectionFailedError("http://x", "refused"),
     errors.ServiceTimeoutError("http://x", "timed out"),
-    errors.AccessDeniedError(403, "get", "object a/b", "Unauthorized"),
+    errors.CertificateError("https://x", "it is for y", remedy="Give ca=.", call="get on a"),
+    errors.AccessDeniedError(
+        403, "get", "object a/b", "Unauthorized", method="GET", url="http://x"
+    ),
+    errors.AnswerError(200, "get", "object a/b", "it is not JSON", key="me"),
+    errors.RedirectedError(307, "get", "object a/b", "it names http://y", remedy="Go there."),
     errors.ObjectNotFoundError(404, "get", "object a/b"),
     errors.RequestRefusedError(400, "get", "object a/b", "no"),
-    errors.ServiceUnavailableError(503, "get", "object a/b"),
+    errors.ServiceUnavailableError(503, "get", "object a/b", retry_after=7.0),
     errors.StorageFullError(507, "put", "object a/b"),
     errors.TransferBrokenError("object a/b", 5, 10, "reset"),
     errors.WaitTimeoutError("model/x 1", "consumed", 5.0, ["edge/n1: delivered"]),
