@@ -45,14 +45,12 @@ def failure(error: BaseException, url: str, call: str = "") -> ConnectionFailedE
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             kind, reason = CertificateError, cause.verify_message or reason
-        elif isinstance(cause, ssl.SSLError):
+        elif isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
             kind, remedy = _tls(cause, kind)
         elif isinstance(cause, http.client.BadStatusLine) and _is_tls(cause.args):
             reason, remedy = "the answer is TLS, not HTTP", _TLS
-        elif isinstance(cause, http.client.RemoteDisconnected) and url.startswith(
-            ("http:", "unix:")
-        ):
-            remedy = f"Check that it runs there; if the port speaks TLS, write {_secure(url)}."
+        elif isinstance(cause, ConnectionError | ssl.SSLEOFError) and _hung_up(cause):
+            remedy = _hint(url)
         elif isinstance(cause, FileNotFoundError) and url.startswith("unix"):
             reason = "there is no such socket file"
     if kind is ConnectionFailedError and any(_is_timeout(cause) for cause in causes):
@@ -98,8 +96,21 @@ def _is_tls(status_line: tuple[object, ...]) -> bool:
     return str(status_line[:1]).replace("\\\\", "\\").startswith(("('\\x15\\x03", "('\\x16\\x03"))
 
 
-def _secure(url: str) -> str:
-    return "unix+tls:" if url.startswith("unix:") else "https://"
+def _hung_up(error: BaseException) -> bool:
+    """Somebody is there, who ended the connection."""
+    return not isinstance(error, ConnectionRefusedError)
+
+
+def _hint(url: str) -> str:
+    """Why somebody may end a connection without a word."""
+    scheme = url.partition(":")[0]
+    if scheme in ("http", "unix"):
+        secure = "unix+tls:" if scheme == "unix" else "https://"
+        return f"Check that it runs there; if TLS is spoken there, write {secure}."
+    return (
+        "Check that it runs there and speaks TLS; if it asks for a certificate of the client, give "
+        "that as cert= and cert_key=."
+    )
 
 
 def _said(error: BaseException) -> str:

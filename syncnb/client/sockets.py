@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -99,6 +99,20 @@ class _TimelyReader(io.RawIOBase):
         super().close()
 
 
+class _Lines:
+    """Reads lines, and remembers the last one."""
+
+    def __init__(self, fp: io.BufferedReader) -> None:
+        self._fp, self.last = fp, b""
+
+    def readline(self, most: int = -1) -> bytes:
+        self.last = self._fp.readline(most)
+        return self.last
+
+    def close(self) -> None:
+        self._fp.close()
+
+
 class _TimelyResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -106,6 +120,18 @@ class _TimelyResponse(http.client.HTTPResponse):
         if limit is not None and isinstance(sock, socket.socket):
             self.fp.close()
             self.fp = io.BufferedReader(_TimelyReader(sock, limit))
+
+    def begin(self) -> None:
+        """Read the head; http.client would take one that is cut for one without a length."""
+        fp: Any = self.fp
+        self.fp = lines = cast(Any, _Lines(fp))
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:
+                self.fp = fp
+        if lines.last not in (b"\r\n", b"\n"):
+            raise http.client.HTTPException("the head of the answer is cut")
 
 
 class _Connection(HTTPConnection):

@@ -85,7 +85,7 @@ def test_every_value_remembers_its_source(config: dict[str, str]) -> None:
 def test_login_of_one_service_is_not_sent_to_another(url: str, config: dict[str, str]) -> None:
     """It would hand a secret to whoever is at that URL."""
     with pytest.raises(
-        SettingsError, match=r"SYNCNB_KEY belongs to SYNCNB_URL.*give key= and"
+        SettingsError, match=r"SYNCNB_KEY belongs to SYNCNB_URL.*Give key= and"
     ) as e:
         find_settings(url, environ={**config, **FULL})
     assert "hidden" not in str(e.value)
