@@ -76,13 +76,13 @@ class Diagnosis:
             return "No credentials were sent: give key= and secret=, or set SYNCNB_KEY."
         if self._login == "refused":
             return (
-                f"The service does not accept {key!r} with this secret for any call: check both, "
-                "and that it is no login of a node."
+                f"Check the key and the secret: {key!r} with this one is not accepted for any "
+                "call; the login of a node is for its ESS alone."
             )
         if self._login == "accepted":
             return (
-                f"The service knows {key!r}, but does not let it do this: check the organisation "
-                "and its access rights."
+                f"The service knows {key!r}, but does not let it do this: check that the "
+                "organisation is spelled right, and the rights of this identity."
             )
         return ""
 

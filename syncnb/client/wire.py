@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 from requests.auth import HTTPBasicAuth
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_environ_proxies
 
 from syncnb.client import answers
 from syncnb.client.failures import failure
@@ -19,6 +22,7 @@ from syncnb.client.sockets import Adapter, Limit, limited
 from syncnb.client.tls import tls_context
 from syncnb.errors import AnswerError, ServiceTimeoutError, SettingsError
 from syncnb.settings import ServiceUrl
+from syncnb.version import __version__
 
 CONNECT_TIMEOUT = 10.0  # seconds
 READ_TIMEOUT = 60.0  # seconds that the service may be silent
@@ -84,7 +88,7 @@ class Wire:
     cert, cert_key : str or None
         Files with the client certificate and its private key; `cert` may hold both.
     proxies : mapping of str to str or None
-        Scheme -> proxy, as `requests` has them; without, the environment says.
+        Scheme -> proxy, as `requests` has them; without, the environment says, now.
     largest : int
         Bytes of an answer that is not data.
     adapter : BaseAdapter or None
@@ -117,12 +121,14 @@ class Wire:
             )
         if ca or cert or cert_key:
             tls_context(ca, cert, cert_key)
-        self._ca = ca or None
+        environ = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        self._verify = ca or environ or True
         self._cert = (cert, cert_key) if cert and cert_key else cert or None
-        self._proxies, self._largest = dict(proxies) if proxies else None, largest
+        self._proxies = get_environ_proxies(self._base) | dict(proxies or {})
+        self._largest = largest
         self._session = _Session()
-        # An explicit auth keeps requests from taking another login out of a netrc file.
-        self._session.auth = HTTPBasicAuth((key or "").encode(), (secret or "").encode())
+        self._session.headers["User-Agent"] = f"syncnb/{__version__}"
+        self._auth = HTTPBasicAuth((key or "").encode(), (secret or "").encode())
         adapter = adapter or Adapter(place.socket)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -160,14 +166,9 @@ class Wire:
         connect = CONNECT_TIMEOUT if left is None else max(min(CONNECT_TIMEOUT, left), 0.001)
         try:
             with limited(call.limit):
-                response = self._session.request(
-                    request.method or "",
-                    f"{self._base}/api/v1/{path}",
-                    params=request.params,
-                    headers=request.headers,
-                    json=request.json,
-                    data=request.data,
-                    verify=self._ca,  # at the session, REQUESTS_CA_BUNDLE would outweigh it
+                response = self._session.send(
+                    self._prepared(request, path),
+                    verify=self._verify,
                     cert=self._cert,
                     proxies=self._proxies,
                     stream=True,
@@ -204,6 +205,22 @@ class Wire:
             url=self.shown(answer),
             remedy=remedy,
         )
+
+    def _prepared(self, request: requests.Request, path: str) -> requests.PreparedRequest:
+        """With URL and credentials; what `requests` would look up each time was looked up once."""
+        prepared = requests.PreparedRequest()
+        headers = CaseInsensitiveDict({**self._session.headers})
+        headers.update(request.headers)
+        prepared.prepare(
+            method=request.method,
+            url=f"{self._base}/api/v1/{path}",
+            headers=headers,
+            params=request.params,
+            data=request.data,
+            json=request.json,
+            auth=self._auth,
+        )
+        return prepared
 
     def _read(self, response: requests.Response, call: Call) -> None:
         try:

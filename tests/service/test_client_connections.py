@@ -258,8 +258,13 @@ def test_denials_say_whether_the_login_or_the_right_is_missing(start: Start) -> 
     """With the request, the key, and no secret."""
     css = start("css")
     for key, secret, org_id, words in (
-        ("admin", "wr0ng", "acme", r"GET http://.*/destinations/acme as 'admin'.*with this secret"),
-        ("nobody", "x", "acme", r"does not accept 'nobody'"),
+        (
+            "admin",
+            "wr0ng",
+            "acme",
+            r"GET http://.*/destinations/acme as 'admin'.*Check the key and the secret",
+        ),
+        ("nobody", "x", "acme", r"'nobody' with this one is not accepted"),
         ("admin", ADMIN[1], "other", r"knows 'admin'.*organisation"),
         ("", "", "acme", r"No credentials were sent"),
     ):
