@@ -29,6 +29,9 @@ from syncnb.errors import (
 )
 
 _BODY = bytes | IO[bytes] | Iterable[bytes] | None
+_NO_SUCH_CALL = (
+    "It is not there, or no sync service answers at this URL: `syncnb doctor` says which."
+)
 _ERRORS: dict[int, type[ServiceError]] = {
     400: RequestRefusedError,
     403: AccessDeniedError,
@@ -222,6 +225,8 @@ class Transport:
             self._diagnosis.check_kind()
             if status == 403:
                 remedy = self._diagnosis.of_denial(self._key)
+            elif status == 404 and "/api/v1/objects/" not in self._wire.shown(answer):
+                remedy = _NO_SUCH_CALL
         return kind(
             status,
             call.operation,

@@ -67,7 +67,8 @@ class ServiceUrl:
         """
         scheme, _, rest = url.partition(":")
         if scheme.lower() in _UNIX:
-            return cls._socket(url, rest, tls=_UNIX[scheme.lower()])
+            encoded = scheme.lower().startswith("http")
+            return cls._socket(url, unquote(rest) if encoded else rest, _UNIX[scheme.lower()])
         if re.search(r"[\x00-\x20\x7f]", url):
             raise SettingsError("url", f"{url!r} holds blanks or control characters", _FORMS)
         try:
@@ -89,8 +90,9 @@ class ServiceUrl:
         return cls(text, text)
 
     @classmethod
-    def _socket(cls, url: str, rest: str, *, tls: bool) -> ServiceUrl:
-        path = unquote(rest.removeprefix("//"))
+    def _socket(cls, url: str, rest: str, tls: bool) -> ServiceUrl:
+        path = rest.removeprefix("//")
+        path = "/" + path.lstrip("/") if path.startswith("/") else path
         if not path.startswith("/") or path.endswith("/") or "\0" in path:
             raise SettingsError("url", f"{url!r} has no absolute path of a socket file", _FORMS)
         if len(os.fsencode(path)) > _LONGEST_SOCKET:

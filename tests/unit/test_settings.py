@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from syncnb.errors import SettingsError
 from syncnb.settings import ServiceUrl, Settings, config_path, find_settings
@@ -208,6 +210,26 @@ def test_bad_url_is_refused_with_the_remedy(url: str | None, words: str, tmp_pat
     with pytest.raises(SettingsError, match=words) as caught:
         find_settings(url, environ={"XDG_CONFIG_HOME": str(tmp_path)})
     assert "secret@" not in str(caught.value)
+
+
+@given(
+    st.text()
+    | st.builds(
+        "{}:{}{}".format,
+        st.sampled_from(["http", "https", "unix", "unix+tls", "http+unix", "https+unix"]),
+        st.sampled_from(["", "/", "//", "///", "////", "//[", "//@", "//h:", "//%2F"]),
+        st.text(max_size=8),
+    )
+)
+def test_any_url_is_read_or_refused(url: str) -> None:
+    """What is accepted is accepted again in the form that is shown, and means the same."""
+    try:
+        place = ServiceUrl.parse(url)
+    except SettingsError:
+        return
+    assert place.base.startswith(("http://", "https://"))
+    assert "@" not in place.base.split("/")[2]
+    assert ServiceUrl.parse(place.text) == place
 
 
 @pytest.mark.parametrize(
