@@ -89,6 +89,8 @@ def test_proxy_of_the_environment_is_used_unless_the_host_is_excepted(
 ) -> None:
     """HTTP_PROXY and NO_PROXY, as everywhere."""
     with scripted(always(says(200, b"[]"))) as (url, _), proxy() as (through, lines):
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("http_proxy", through)
         SyncServiceClient(url, org_id="acme").get_destinations()
         assert len(lines) == 1
@@ -100,6 +102,8 @@ def test_proxy_of_the_environment_is_used_unless_the_host_is_excepted(
 def test_unix_socket_goes_through_no_proxy(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A login for this machine would leave it."""
     css = start("css", listen="unix:a.sock")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     with proxy() as (through, lines):
         monkeypatch.setenv("http_proxy", through)
         monkeypatch.setenv("all_proxy", through)

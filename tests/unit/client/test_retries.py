@@ -93,7 +93,7 @@ def test_retry_after_is_waited(http_date: bool) -> None:
     assert len(heads) == 2
 
 
-@pytest.mark.parametrize("value", ["3600", "Fri, 31 Dec 2100 23:59:59 GMT"])
+@pytest.mark.parametrize("value", ["60", "3600", "Fri, 31 Dec 2100 23:59:59 GMT"])
 def test_retry_after_that_is_too_long_is_told_instead(value: str) -> None:
     """The caller decides; the program does not sleep for an hour."""
     with scripted(always(says(429, b"slow down", f"Retry-After: {value}"))) as (url, heads):
@@ -105,7 +105,7 @@ def test_retry_after_that_is_too_long_is_told_instead(value: str) -> None:
     assert time.monotonic() - began < 1
     assert len(heads) == 1
     assert e.value.retry_after is not None
-    assert e.value.retry_after >= 3599
+    assert e.value.retry_after >= 60
 
 
 def test_tries_end() -> None:
