@@ -101,14 +101,17 @@ def test_proxy_of_the_environment_is_used_unless_the_host_is_excepted(
 
 def test_unix_socket_goes_through_no_proxy(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """A login for this machine would leave it."""
-    css = start("css", listen="unix:a.sock")
+    css = start("css", "--listen", "unix+tls:b.sock", listen="unix:a.sock")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     with proxy() as (through, lines):
-        monkeypatch.setenv("http_proxy", through)
-        monkeypatch.setenv("all_proxy", through)
-        with syncnb.connect(css.url, org_id="acme", key=ADMIN[0], secret=ADMIN[1]) as client:
-            client.health()
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, through)
+        for url in css.urls:
+            with syncnb.connect(
+                url, org_id="acme", key=ADMIN[0], secret=ADMIN[1], ca=css.ca
+            ) as client:
+                client.health()
     assert lines == []
 
 
