@@ -179,6 +179,14 @@ class Adapter(HTTPAdapter):
             manager.pool_classes_by_scheme = self._pools
         return manager
 
+    def close(self) -> None:
+        """Close the connections now; urllib3 would wait until nobody refers to them."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it is no dict
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
     def send(
         self,
         request: requests.PreparedRequest,

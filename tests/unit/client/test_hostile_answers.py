@@ -10,6 +10,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
@@ -17,6 +18,7 @@ from syncnb.client.transport import Transport
 from syncnb.errors import (
     AnswerError,
     ConnectionFailedError,
+    ObjectNotFoundError,
     RedirectedError,
     RequestRefusedError,
     ServiceTimeoutError,
@@ -233,3 +235,16 @@ def test_cookies_are_not_kept() -> None:
         one.get_destinations()
     assert len(heads) == 2
     assert b"Cookie:" not in heads[1]
+
+
+def test_close_leaves_no_connection_though_an_error_is_kept() -> None:
+    """Its traceback refers to the answer, and that to the pool."""
+    with scripted(always(says(404, b"nothing"))) as (url, _):
+        port = int(url.rpartition(":")[2])
+        one = client(url)
+        with pytest.raises(ObjectNotFoundError) as kept:
+            one.get_object_status("t", "i")
+        one.close()
+        mine = [c for c in psutil.Process().net_connections("tcp") if c.raddr]
+    assert kept.value.__traceback__ is not None
+    assert not [connection for connection in mine if connection.raddr.port == port]
