@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from syncnb.client.calls import Calls, array, json_object
-from syncnb.metadata import Json, check_name
+from syncnb.client.calls import Calls, json_object, values_of
+from syncnb.errors import InvalidMetaDataError
+from syncnb.metadata import Json, Listing, Organization, check_name
+from syncnb.metadata.fields import is_of
 
 
 class AdministrationCalls(Calls):
     """The service itself."""
 
-    def get_organizations(self) -> dict[str, str]:
-        """The organisations of a CSS that this identity may see.
+    def get_organizations(self) -> Listing[Organization]:
+        """The organisations that are registered at a CSS and that this identity may see.
 
         Returns
         -------
-        dict of str to str
-            Organisation -> address.
+        Listing of Organization
+            A list with ``to_pandas()``. Empty if there are none.
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS. An administrator of all organisations gives any `org_id`.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
 
@@ -26,6 +30,7 @@ class AdministrationCalls(Calls):
         -----
         ``GET /api/v1/organizations`` (rest-api.md, 4.26).
         """
+        self._only_css("get_organizations")
         answer = self._transport.request(
             "GET",
             ("organizations",),
@@ -33,11 +38,15 @@ class AdministrationCalls(Calls):
             subject="the service",
             accept=(404,),
         )
-        items = array(answer, "get_organizations")
-        return {item.get("org-id", ""): item.get("address", "") for item in items}
+        return values_of(answer, "get_organizations", Organization)
 
-    def update_organization(self, org_id: str, *, address: str = "") -> None:
+    def update_organization(
+        self, org_id: str, *, address: str = "", user: str = "", password: str = ""
+    ) -> None:
         """Register an organisation.
+
+        Objects and nodes of one that is not registered work as well, unless the service uses a
+        message broker.
 
         Parameters
         ----------
@@ -45,9 +54,13 @@ class AdministrationCalls(Calls):
             Its name.
         address : str, default ""
             Of its message broker, where one is used.
+        user, password : str, default ""
+            Its login there.
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS.
         InvalidMetaDataError, AccessDeniedError, ServiceError, ConnectionFailedError
             The name is none; the service does not do it.
 
@@ -55,17 +68,25 @@ class AdministrationCalls(Calls):
         -----
         ``PUT /api/v1/organizations/{orgID}`` (rest-api.md, 4.27).
         """
+        self._only_css("update_organization")
         check_name("org_id", org_id)
+        login = {"address": address, "user": user, "password": password}
+        for name, text in login.items():
+            if not is_of(str, text):
+                shown = "..." if name == "password" else text
+                raise InvalidMetaDataError(name, shown, "write it as text")
         self._transport.request(
             "PUT",
             ("organizations", org_id),
-            json={"orgID": org_id, "address": address},
+            json={"orgID": org_id, **login},
             operation="update_organization",
             subject=f"organisation {org_id!r}",
         )
 
     def delete_organization(self, org_id: str) -> None:
-        """Delete an organisation with all of its objects and nodes.
+        """Delete an organisation with all of its objects, nodes and access lists.
+
+        Registered or not. Its nodes are not told.
 
         Parameters
         ----------
@@ -74,6 +95,8 @@ class AdministrationCalls(Calls):
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS.
         InvalidMetaDataError, AccessDeniedError, ServiceError, ConnectionFailedError
             The name is none; the service does not do it.
 
@@ -81,6 +104,7 @@ class AdministrationCalls(Calls):
         -----
         ``DELETE /api/v1/organizations/{orgID}`` (rest-api.md, 4.28).
         """
+        self._only_css("delete_organization")
         check_name("org_id", org_id)
         self._transport.request(
             "DELETE",
@@ -119,3 +143,64 @@ class AdministrationCalls(Calls):
             subject="the service",
         )
         return json_object(answer, "health")
+
+    def resend(self) -> None:
+        """Let the CSS send all objects of this node again, also those that were consumed.
+
+        Raises
+        ------
+        WrongSideError
+            The client is for a CSS.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not do it. That the CSS is away is no error: it is asked later.
+
+        Notes
+        -----
+        ``POST /api/v1/resend`` (rest-api.md, 4.3). Objects with a destination policy are left out.
+        """
+        self._only_ess("resend")
+        self._transport.request("POST", ("resend",), operation="resend", subject="the service")
+
+    def shutdown(
+        self, *, restart: bool = False, quiesce: float | None = None, unregister: bool | None = None
+    ) -> None:
+        """Stop the service; only an administrator of all organisations may.
+
+        It answers first, and stops a moment later.
+
+        Parameters
+        ----------
+        restart : bool, default False
+            Start it again.
+        quiesce : float, optional
+            Seconds that requests under way have; whole ones, the service's own choice by default.
+        unregister : bool, optional
+            Of an ESS: whether the CSS is to forget the node.
+
+        Raises
+        ------
+        WrongSideError
+            `unregister` is given, and the client is for a CSS.
+        InvalidMetaDataError
+            `quiesce` is negative.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not do it.
+
+        Notes
+        -----
+        ``POST /api/v1/shutdown`` (rest-api.md, 4.2, which has what some services get wrong: an ESS
+        may unregister and lose its records in any case, a CSS may hang).
+        """
+        params = {}
+        if restart:
+            params["restart"] = "true"
+        if quiesce is not None:
+            if not 0 <= quiesce < 2**31:
+                raise InvalidMetaDataError("quiesce", quiesce, "give a number of seconds")
+            params["quiesce"] = str(int(quiesce))
+        if unregister is not None:
+            self._only_ess("shutdown with unregister")
+            params["essunregister"] = str(bool(unregister)).lower()
+        self._transport.request(
+            "POST", ("shutdown",), params=params, operation="shutdown", subject="the service"
+        )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from syncnb.client import updates
-from syncnb.client.calls import Calls, array
-from syncnb.metadata import ObjectMetaData
+from syncnb.client.calls import Calls, values_of
+from syncnb.metadata import Listing, ObjectMetaData, check_name
 
 
 class ArrivalCalls(Calls):
@@ -12,7 +12,7 @@ class ArrivalCalls(Calls):
 
     def get_updated_objects(
         self, object_type: str, *, received: bool = False
-    ) -> list[ObjectMetaData]:
+    ) -> Listing[ObjectMetaData]:
         """One look at what has arrived and was not acknowledged.
 
         Parameters
@@ -24,8 +24,9 @@ class ArrivalCalls(Calls):
 
         Returns
         -------
-        list of ObjectMetaData
-            Empty if there is nothing; objects with `deleted` are deletions.
+        Listing of ObjectMetaData
+            A list with ``to_pandas()``. Empty if there is nothing; objects with `deleted` are
+            deletions.
 
         Raises
         ------
@@ -38,10 +39,9 @@ class ArrivalCalls(Calls):
         """
         params = {"received": "true"} if received else None
         answer = self._call(
-            "GET", object_type, operation="get_updated_objects", params=params, none=True
+            "GET", object_type, operation="get_updated_objects", params=params, accept=(404,)
         )
-        items = array(answer, "get_updated_objects")
-        return [ObjectMetaData.from_json(item) for item in items]
+        return values_of(answer, "get_updated_objects", ObjectMetaData)
 
     def watch_updated_objects(
         self, object_type: str, *, received: bool = False, etag: str = "", wait: float = 20.0
@@ -73,6 +73,7 @@ class ArrivalCalls(Calls):
         -----
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
         """
+        check_name("object_type", object_type)
         params = {"received": "true"} if received else {}
         answer, watched = self._watch(
             "watch_updated_objects",
@@ -82,8 +83,9 @@ class ArrivalCalls(Calls):
             wait,
             params,
         )
-        items = array(answer, "watch_updated_objects") if answer.status_code == 200 else []
-        return watched([ObjectMetaData.from_json(item) for item in items])
+        if answer.status_code == 304:
+            return watched([])
+        return watched(values_of(answer, "watch_updated_objects", ObjectMetaData))
 
     def mark_object_received(self, meta_data: ObjectMetaData) -> None:
         """Tell this side's service that an application took note of an object and keeps it.

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import requests
 import urllib3
 
 from syncnb.client import updates
 from syncnb.client.transport import Transport
-from syncnb.errors import ServiceError
-from syncnb.metadata import Json, ObjectMetaData, check_name
+from syncnb.errors import InvalidMetaDataError, ServiceError, WrongSideError
+from syncnb.metadata import Json, Listing, ObjectMetaData, Value, check_name
+
+T = TypeVar("T")
+V = TypeVar("V", bound=Value)
 
 
 class Calls:
@@ -28,6 +32,15 @@ class Calls:
         self._transport = transport
         self.org_id = org_id
 
+    def _only_css(self, operation: str) -> None:
+        """Say that a call is for a CSS, which a client is for that has an organisation."""
+        if not self.org_id:
+            raise WrongSideError(operation, "CSS")
+
+    def _only_ess(self, operation: str) -> None:
+        if self.org_id:
+            raise WrongSideError(operation, "ESS")
+
     def _path(self, *names: str) -> tuple[str, ...]:
         return ("objects", *((self.org_id,) if self.org_id else ()), *names)
 
@@ -41,17 +54,17 @@ class Calls:
         self,
         method: str,
         object_type: str,
-        object_id: str = "",
+        object_id: str | None = None,
         *rest: str,
         operation: str,
         params: Mapping[str, str] | None = None,
         json: object = None,
-        none: bool = False,
+        accept: tuple[int, ...] = (),
     ) -> requests.Response:
-        """One request; `none` says that 404 is an answer."""
+        """One request about a type, or about an object if there is an ID."""
         check_name("object_type", object_type)
         names: tuple[str, ...] = (object_type,)
-        if object_id or rest:
+        if object_id is not None:
             check_name("object_id", object_id)
             names += (object_id, *rest)
         return self._transport.request(
@@ -60,8 +73,8 @@ class Calls:
             params=params,
             json=json,
             operation=operation,
-            subject=self._subject(object_type, object_id),
-            accept=(404,) if none else (),
+            subject=self._subject(object_type, object_id or ""),
+            accept=accept,
         )
 
     def _put(
@@ -69,6 +82,19 @@ class Calls:
     ) -> None:
         object_type, object_id = meta_data.object_type, meta_data.object_id
         self._call("PUT", object_type, object_id, *rest, operation=operation, json=json)
+
+    def _of_organization(
+        self, operation: str, params: Mapping[str, str | None]
+    ) -> requests.Response:
+        """What a CSS lists of the whole organisation."""
+        return self._transport.request(
+            "GET",
+            ("objects", self.org_id),
+            params={name: value for name, value in params.items() if value is not None},
+            operation=operation,
+            subject=f"organisation {self.org_id!r}",
+            accept=(404,),
+        )
 
     def _watch(
         self,
@@ -95,13 +121,62 @@ class Calls:
         return answer, updates.Watching(answer, etag)
 
 
+def value_of(answer: requests.Response, operation: str, read: Callable[[Json], T]) -> T:
+    """The value that an answer is.
+
+    Raises
+    ------
+    ServiceError
+        It is something else.
+    """
+    return _read(answer, operation, json_object(answer, operation), read)
+
+
+def values_of(answer: requests.Response, operation: str, kind: type[V]) -> Listing[V]:
+    """The values that an answer lists; none for 404.
+
+    Raises
+    ------
+    ServiceError
+        It lists something else.
+    """
+    read: Callable[[Json], V] = kind.from_json
+    items = array(answer, operation)
+    return Listing((_read(answer, operation, item, read) for item in items), of=kind)
+
+
+def texts_of(answer: requests.Response, operation: str, of: str) -> Listing[str]:
+    """The texts that an answer lists; none for 404.
+
+    Parameters
+    ----------
+    of : str
+        What they are.
+
+    Raises
+    ------
+    ServiceError
+        It lists something else.
+    """
+    items = _json_list(answer, operation)
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise unexpected(answer, operation, "it is not an array of texts")
+    return Listing(items, of=of)
+
+
+def _read(answer: requests.Response, operation: str, item: Json, read: Callable[[Json], T]) -> T:
+    try:
+        return read(item)
+    except InvalidMetaDataError as error:
+        why = f"its {error.field} is {error.value!r:.60}, but {error.remedy}"
+        raise unexpected(answer, operation, why) from error
+
+
 def array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:
     """The objects of an answer; none for 404."""
-    if answer.status_code == 404:
-        return []
-    value = _json(answer, operation)
+    value = _json_list(answer, operation)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise _unexpected(answer, operation, "it is not an array of objects")
+        raise unexpected(answer, operation, "it is not an array of objects")
     return value
 
 
@@ -109,17 +184,25 @@ def json_object(answer: requests.Response, operation: str) -> dict[str, Json]:
     """The object that an answer is."""
     value = _json(answer, operation)
     if not isinstance(value, dict):
-        raise _unexpected(answer, operation, "it is not an object")
+        raise unexpected(answer, operation, "it is not an object")
     return value
+
+
+def _json_list(answer: requests.Response, operation: str) -> Json:
+    if answer.status_code in (204, 404):
+        return []
+    value = _json(answer, operation)
+    return [] if value is None else value  # how some services write an empty list
 
 
 def _json(answer: requests.Response, operation: str) -> Json:
     try:
         return answer.json()
     except (ValueError, urllib3.exceptions.HTTPError) as error:
-        raise _unexpected(answer, operation, "it is not JSON") from error
+        raise unexpected(answer, operation, "it is not JSON") from error
 
 
-def _unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
+def unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
+    """The error for an answer that is not of the form that the protocol has there."""
     said = f"the answer cannot be understood, {why}"
     return ServiceError(answer.status_code, operation, "the service", said)

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from syncnb.client import updates
-from syncnb.client.calls import Calls, array
-from syncnb.metadata import Destination, DestinationStatus
+from syncnb.client.calls import Calls, values_of
+from syncnb.errors import InvalidMetaDataError
+from syncnb.metadata import (
+    Destination,
+    DestinationStatus,
+    Listing,
+    ObjectStatus,
+    check_name,
+    check_node,
+)
+
+Nodes = Iterable[str | Destination]
 
 
 class DestinationCalls(Calls):
     """The nodes of an organisation."""
 
-    def get_destinations(self) -> list[Destination]:
+    def get_destinations(self) -> Listing[Destination]:
         """The nodes that are registered at the CSS.
 
         Returns
         -------
-        list of Destination
-            Empty if there are none.
+        Listing of Destination
+            A list with ``to_pandas()``. Empty if there are none.
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
 
         Notes
         -----
         ``GET /api/v1/destinations/{orgID}`` (rest-api.md, 4.4).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.cloud.get_destinations().to_pandas()[["dest_type", "dest_id"]]
+          dest_type dest_id
+        0      edge   node1
         """
+        self._only_css("get_destinations")
         answer = self._transport.request(
             "GET",
             ("destinations", self.org_id),
@@ -34,9 +57,50 @@ class DestinationCalls(Calls):
             subject=f"organisation {self.org_id!r}",
             accept=(404,),
         )
-        return [Destination.from_json(item) for item in array(answer, "get_destinations")]
+        return values_of(answer, "get_destinations", Destination)
 
-    def get_object_destinations(self, object_type: str, object_id: str) -> list[DestinationStatus]:
+    def get_destination_objects(self, dest_type: str, dest_id: str) -> Listing[ObjectStatus]:
+        """The objects that one node has, or is to get.
+
+        Parameters
+        ----------
+        dest_type, dest_id : str
+            Which node.
+
+        Returns
+        -------
+        Listing of ObjectStatus
+            A list with ``to_pandas()``. Empty if there are none, or no such node. Objects that
+            were not announced yet are left out.
+
+        Raises
+        ------
+        WrongSideError
+            The client is for an ESS.
+        InvalidMetaDataError
+            A name is none.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
+
+        Notes
+        -----
+        ``GET /api/v1/destinations/{orgID}/{destType}/{destID}/objects`` (rest-api.md, 4.5).
+        """
+        self._only_css("get_destination_objects")
+        check_name("dest_type", dest_type)
+        check_name("dest_id", dest_id)
+        answer = self._transport.request(
+            "GET",
+            ("destinations", self.org_id, dest_type, dest_id, "objects"),
+            operation="get_destination_objects",
+            subject=f"node {dest_type}:{dest_id} in organisation {self.org_id!r}",
+            accept=(404,),
+        )
+        return values_of(answer, "get_destination_objects", ObjectStatus)
+
+    def get_object_destinations(
+        self, object_type: str, object_id: str
+    ) -> Listing[DestinationStatus]:
         """How far an object got at each of its destinations.
 
         Parameters
@@ -46,11 +110,13 @@ class DestinationCalls(Calls):
 
         Returns
         -------
-        list of DestinationStatus
-            Empty if there is no such object or it has no destinations.
+        Listing of DestinationStatus
+            A list with ``to_pandas()``. Empty if there is no such object or it has no destinations.
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
 
@@ -58,16 +124,16 @@ class DestinationCalls(Calls):
         -----
         ``GET .../destinations`` (rest-api.md, 4.23).
         """
+        self._only_css("get_object_destinations")
         answer = self._call(
             "GET",
             object_type,
             object_id,
             "destinations",
             operation="get_object_destinations",
-            none=True,
+            accept=(404,),
         )
-        items = array(answer, "get_object_destinations")
-        return [DestinationStatus.from_json(item) for item in items]
+        return values_of(answer, "get_object_destinations", DestinationStatus)
 
     def watch_object_destinations(
         self, object_type: str, object_id: str, *, etag: str = "", wait: float = 20.0
@@ -90,6 +156,8 @@ class DestinationCalls(Calls):
 
         Raises
         ------
+        WrongSideError
+            The client is for an ESS.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
 
@@ -97,8 +165,113 @@ class DestinationCalls(Calls):
         -----
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
         """
+        self._only_css("watch_object_destinations")
+        check_name("object_type", object_type)
+        check_name("object_id", object_id)
         path = self._path(object_type, object_id, "destinations")
         subject = self._subject(object_type, object_id)
         answer, watched = self._watch("watch_object_destinations", path, subject, etag, wait, {})
-        items = array(answer, "watch_object_destinations") if answer.status_code == 200 else []
-        return watched([DestinationStatus.from_json(item) for item in items])
+        if answer.status_code == 304:
+            return watched([])
+        return watched(values_of(answer, "watch_object_destinations", DestinationStatus))
+
+    def update_object_destinations(
+        self, object_type: str, object_id: str, destinations: Nodes
+    ) -> None:
+        """Replace the destinations of an object; nodes that are added get it, others lose it.
+
+        This is how objects with a destination policy find their nodes. The metadata of the object
+        stay as they are.
+
+        Parameters
+        ----------
+        object_type, object_id : str
+            Which object.
+        destinations : iterable of str or Destination
+            Nodes, each registered and as ``"type:id"``; an empty one removes all.
+
+        Raises
+        ------
+        WrongSideError
+            The client is for an ESS.
+        InvalidMetaDataError
+            A node is not written as ``"type:id"``.
+        ObjectNotFoundError
+            There is no such object.
+        ServiceError
+            A node is not registered; the service does not do it.
+        AccessDeniedError, ConnectionFailedError
+            The service does not do it.
+
+        Notes
+        -----
+        ``PUT .../destinations`` (rest-api.md, 4.24). A node that is removed while it is still
+        ``pending`` is not told to delete the object.
+        """
+        operation = "update_object_destinations"
+        self._only_css(operation)
+        nodes = _nodes(destinations)
+        self._call("PUT", object_type, object_id, "destinations", operation=operation, json=nodes)
+
+    def add_object_destinations(
+        self, object_type: str, object_id: str, destinations: Nodes
+    ) -> None:
+        """Send an object to more nodes.
+
+        Parameters
+        ----------
+        object_type, object_id : str
+            Which object.
+        destinations : iterable of str or Destination
+            Nodes, each registered and as ``"type:id"``; those that it has already stay as they are.
+
+        Raises
+        ------
+        WrongSideError, InvalidMetaDataError, ServiceError, AccessDeniedError, ConnectionFailedError
+            As `update_object_destinations`.
+
+        Notes
+        -----
+        ``POST .../destinations`` (rest-api.md, 4.25).
+        """
+        self._change_nodes("add", object_type, object_id, destinations)
+
+    def remove_object_destinations(
+        self, object_type: str, object_id: str, destinations: Nodes
+    ) -> None:
+        """Take an object away from some of its nodes.
+
+        Parameters
+        ----------
+        object_type, object_id : str
+            Which object.
+        destinations : iterable of str or Destination
+            Nodes, each registered and as ``"type:id"``; those that do not have it are no error.
+
+        Raises
+        ------
+        WrongSideError, InvalidMetaDataError, ServiceError, AccessDeniedError, ConnectionFailedError
+            As `update_object_destinations`.
+
+        Notes
+        -----
+        ``POST .../destinations`` (rest-api.md, 4.25).
+        """
+        self._change_nodes("remove", object_type, object_id, destinations)
+
+    def _change_nodes(
+        self, action: str, object_type: str, object_id: str, destinations: Nodes
+    ) -> None:
+        operation = f"{action}_object_destinations"
+        self._only_css(operation)
+        body = {"action": action, "destinations": _nodes(destinations)}
+        self._call("POST", object_type, object_id, "destinations", operation=operation, json=body)
+
+
+def _nodes(destinations: Nodes) -> list[str]:
+    if isinstance(destinations, str | Destination):
+        raise InvalidMetaDataError("destinations", destinations, "give a list, also of one node")
+    nodes = [str(one) if isinstance(one, Destination) else one for one in destinations]
+    for node in nodes:
+        check_node("destinations", node)
+    return nodes
