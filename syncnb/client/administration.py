@@ -145,7 +145,9 @@ class AdministrationCalls(Calls):
         return json_object(answer, "health")
 
     def resend(self) -> None:
-        """Let the CSS send all objects of this node again, also those that were consumed.
+        """Let the CSS send all objects of this node again.
+
+        At some services also those that were consumed.
 
         Raises
         ------

@@ -18,7 +18,9 @@ _doubtful: set[str] = set()  # types that were warned of
 class ObjectCalls(Calls):
     """What is done to one object."""
 
-    def update_object(self, meta_data: ObjectMetaData, *, data: bytes | None = None) -> None:
+    def update_object(
+        self, meta_data: ObjectMetaData, *, data: bytes | bytearray | None = None
+    ) -> None:
         """Create an object or replace its metadata, with its data in the same call if it has some.
 
         Without `data`, data that were stored are gone and the object waits for new ones, unless
