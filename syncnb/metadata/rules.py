@@ -75,8 +75,9 @@ def _types(meta: ObjectMetaData) -> None:
     if meta.consumers < -1:
         remedy = "give the number of applications, or -1 for an object that is never complete"
         raise InvalidMetaDataError("consumers", meta.consumers, remedy)
-    if not is_json(dict(meta.unknown)):
-        raise InvalidMetaDataError("unknown", meta.unknown, "give values that JSON can hold")
+    unknown: object = meta.unknown
+    if not isinstance(unknown, Mapping) or not is_json(dict(unknown)):
+        raise InvalidMetaDataError("unknown", unknown, "give a mapping that JSON can hold")
     policy: object = meta.destination_policy
     if policy is not None and not isinstance(policy, DestinationPolicy):
         raise InvalidMetaDataError("destination_policy", policy, "give a DestinationPolicy")
