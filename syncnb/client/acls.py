@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from syncnb.client.calls import Calls, texts_of, values_of
+from syncnb.client.calls import Calls
+from syncnb.client.reading import texts_of, values_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import AclEntry, Listing, check_acl_name, check_user_type
 

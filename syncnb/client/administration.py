@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from syncnb.client.calls import Calls, json_object, values_of
+from syncnb.client.calls import Calls, json_object
+from syncnb.client.reading import values_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Json, Listing, Organization, check_name
 from syncnb.metadata.fields import is_of

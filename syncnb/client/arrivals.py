@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from syncnb.client import updates
-from syncnb.client.calls import Calls, values_of
+from syncnb.client.calls import Calls
+from syncnb.client.reading import values_of
 from syncnb.metadata import Listing, ObjectMetaData, check_name
 
 

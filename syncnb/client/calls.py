@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import requests
 import urllib3
 
 from syncnb.client import updates
 from syncnb.client.transport import Transport
-from syncnb.errors import InvalidMetaDataError, ServiceError, WrongSideError
-from syncnb.metadata import Json, Listing, ObjectMetaData, Value, check_name
-
-T = TypeVar("T")
-V = TypeVar("V", bound=Value)
+from syncnb.errors import ServiceError, WrongSideError
+from syncnb.metadata import Json, ObjectMetaData, check_name
 
 
 class Calls:
@@ -121,62 +117,13 @@ class Calls:
         return answer, updates.Watching(answer, etag)
 
 
-def value_of(answer: requests.Response, operation: str, read: Callable[[Json], T]) -> T:
-    """The value that an answer is.
-
-    Raises
-    ------
-    ServiceError
-        It is something else.
-    """
-    return _read(answer, operation, json_object(answer, operation), read)
-
-
-def values_of(answer: requests.Response, operation: str, kind: type[V]) -> Listing[V]:
-    """The values that an answer lists; none for 404.
-
-    Raises
-    ------
-    ServiceError
-        It lists something else.
-    """
-    read: Callable[[Json], V] = kind.from_json
-    items = array(answer, operation)
-    return Listing((_read(answer, operation, item, read) for item in items), of=kind)
-
-
-def texts_of(answer: requests.Response, operation: str, of: str) -> Listing[str]:
-    """The texts that an answer lists; none for 404.
-
-    Parameters
-    ----------
-    of : str
-        What they are.
-
-    Raises
-    ------
-    ServiceError
-        It lists something else.
-    """
-    items = _json_list(answer, operation)
-    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise unexpected(answer, operation, "it is not an array of texts")
-    return Listing(items, of=of)
-
-
-def _read(answer: requests.Response, operation: str, item: Json, read: Callable[[Json], T]) -> T:
-    try:
-        return read(item)
-    except InvalidMetaDataError as error:
-        why = f"its {error.field} is {error.value!r:.60}, but {error.remedy}"
-        raise unexpected(answer, operation, why) from error
-
-
 def array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:
     """The objects of an answer; none for 404."""
-    value = _json_list(answer, operation)
+    if answer.status_code == 404:
+        return []
+    value = _json(answer, operation)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise unexpected(answer, operation, "it is not an array of objects")
+        raise _unexpected(answer, operation, "it is not an array of objects")
     return value
 
 
@@ -184,25 +131,17 @@ def json_object(answer: requests.Response, operation: str) -> dict[str, Json]:
     """The object that an answer is."""
     value = _json(answer, operation)
     if not isinstance(value, dict):
-        raise unexpected(answer, operation, "it is not an object")
+        raise _unexpected(answer, operation, "it is not an object")
     return value
-
-
-def _json_list(answer: requests.Response, operation: str) -> Json:
-    if answer.status_code in (204, 404):
-        return []
-    value = _json(answer, operation)
-    return [] if value is None else value  # how some services write an empty list
 
 
 def _json(answer: requests.Response, operation: str) -> Json:
     try:
         return answer.json()
     except (ValueError, urllib3.exceptions.HTTPError) as error:
-        raise unexpected(answer, operation, "it is not JSON") from error
+        raise _unexpected(answer, operation, "it is not JSON") from error
 
 
-def unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
-    """The error for an answer that is not of the form that the protocol has there."""
+def _unexpected(answer: requests.Response, operation: str, why: str) -> ServiceError:
     said = f"the answer cannot be understood, {why}"
     return ServiceError(answer.status_code, operation, "the service", said)

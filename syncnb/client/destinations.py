@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from syncnb.client import updates
-from syncnb.client.calls import Calls, values_of
+from syncnb.client.calls import Calls
+from syncnb.client.reading import values_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import (
     Destination,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from syncnb.client.calls import Calls, texts_of, value_of, values_of
+from syncnb.client.calls import Calls
+from syncnb.client.reading import texts_of, value_of, values_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import (
     Listing,

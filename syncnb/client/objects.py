@@ -6,7 +6,8 @@ import base64
 import logging
 import re
 
-from syncnb.client.calls import Calls, unexpected, value_of
+from syncnb.client.calls import Calls
+from syncnb.client.reading import unexpected, value_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Json, ObjectMetaData, ObjectState
 

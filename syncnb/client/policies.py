@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from syncnb.client.calls import Calls, values_of
+from syncnb.client.calls import Calls
 from syncnb.client.lists import service_name
+from syncnb.client.reading import values_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Listing, ObjectMetaData, StoredObject, in_utc
 from syncnb.metadata.fields import is_of

@@ -26,6 +26,7 @@ from syncnb.metadata import (
     check_node,
 )
 from syncnb.service.lifecycle import Refused
+from syncnb.service.lifecycle.policies import parse_range
 from syncnb.service.lifecycle.sending import parse_node
 from syncnb.service.validation import validate
 from syncnb.service.wire import Malformed, decode_meta, is_link_name, is_name
@@ -148,6 +149,18 @@ def test_nodes_are_those_that_the_service_can_read(text: str) -> None:
     if passes(check_node, text):
         parse_node(text)
         assert all(map(is_link_name, text.split(":")))
+
+
+@given(VERSION)
+def test_versions_are_those_that_the_service_can_read(text: str) -> None:
+    """A range of them, or the first one (rest-api.md, 2.7)."""
+    policy = DestinationPolicy(services=[PolicyService("o", "s", text)])
+    taken = True
+    try:
+        policy.check()
+    except InvalidMetaDataError:
+        taken = False
+    assert taken == (parse_range(text) is not None)
 
 
 @given(ANYTHING, ANYTHING, ANYTHING)
