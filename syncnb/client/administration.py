@@ -145,6 +145,35 @@ class AdministrationCalls(Calls):
         )
         return json_object(answer, "health")
 
+    def get_api_description(self) -> dict[str, Json]:
+        """The description of its API that the service offers, if it has one.
+
+        Returns
+        -------
+        dict
+            An OpenAPI or Swagger document.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            It was started without one.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
+
+        Notes
+        -----
+        ``GET /swagger.json`` (rest-api.md, 4.32). The page that draws it for a browser is at the
+        service's ``/swagger``.
+        """
+        answer = self._transport.request(
+            "GET",
+            ("swagger.json",),
+            operation="get_api_description",
+            subject="the service",
+            root="",
+        )
+        return json_object(answer, "get_api_description")
+
     def resend(self) -> None:
         """Let the CSS send all objects of this node again.
 

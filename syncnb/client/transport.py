@@ -99,6 +99,7 @@ class Transport:
         stream: bool = False,
         patience: float = 0.0,
         accept: tuple[int, ...] = (),
+        root: str = "/api/v1",
     ) -> requests.Response:
         """Send one request.
 
@@ -107,7 +108,7 @@ class Transport:
         method : str
             HTTP method.
         segments : iterable of str
-            Path behind ``/api/v1``, not encoded.
+            Path behind `root`, not encoded.
         operation, subject : str
             What is done, and on what; for errors.
         params, headers, json, data, stream
@@ -116,6 +117,8 @@ class Transport:
             Seconds that the service may be silent beyond the timeout, since it was asked to wait.
         accept : tuple of int
             Statuses that are answers here although they are not 2xx.
+        root : str, default "/api/v1"
+            What the path is behind.
 
         Returns
         -------
@@ -130,7 +133,7 @@ class Transport:
             No answer.
         """
         path = "/".join(quote(segment, safe="") for segment in segments)
-        url = f"{self.url}/api/v1/{path}"
+        url = f"{self.url}{root}/{path}"
         headers = dict(headers or {})
         if data is None and json is None and method in ("PUT", "POST"):
             headers["Content-Length"] = "0"

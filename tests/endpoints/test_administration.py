@@ -54,6 +54,12 @@ def test_health_says_what_the_service_is(side: SyncServiceClient) -> None:
     assert "usage" in side.health(details=True)
 
 
+def test_service_describes_its_api(side: SyncServiceClient) -> None:
+    """For programs; people read the page of it."""
+    described = side.get_api_description()
+    assert "/api/v1/health" in described["paths"]
+
+
 def test_node_gets_everything_again(
     cloud: SyncServiceClient, edge: SyncServiceClient, name: str, wait_until: WaitUntil
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_object_is_stored_changed_and_deleted(side: SyncServiceClient, name: str
     assert {m.deleted for m in side.objects(name)} <= {True}
 
 
-def test_data_go_up_and_down(side: SyncServiceClient, name: str) -> None:
+def test_data_go_up_and_down(side: SyncServiceClient, name: str, tmp_path: Path) -> None:
     """In one call with the metadata, in one of their own, and of no bytes."""
     meta = ObjectMetaData(object_type=name, object_id="a", inactive=True)
     side.update_object(meta, data=bytearray(b"with the metadata"))
@@ -61,6 +62,8 @@ def test_data_go_up_and_down(side: SyncServiceClient, name: str) -> None:
     out = BytesIO()
     assert side.fetch_object_data(side.get_object_metadata(name, "a"), out) == 13
     assert out.getvalue() == b"by themselves"
+    file = side.download_object_data(side.get_object_metadata(name, "a"), tmp_path / "data")
+    assert file.read_bytes() == b"by themselves"
     side.update_object(meta, data=b"")
     assert side.get_object_metadata(name, "a").object_size == 0
     assert side.get_object_status(name, "a") == "ready"
