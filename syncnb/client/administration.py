@@ -30,6 +30,14 @@ class AdministrationCalls(Calls):
         Notes
         -----
         ``GET /api/v1/organizations`` (rest-api.md, 4.26).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0, org_id="acme") as fleet:
+        ...     fleet.cloud.update_organization("acme")
+        ...     fleet.cloud.get_organizations()
+        [Organization(org_id='acme')]
         """
         self._only_css("get_organizations")
         answer = self._transport.request(
@@ -68,6 +76,14 @@ class AdministrationCalls(Calls):
         Notes
         -----
         ``PUT /api/v1/organizations/{orgID}`` (rest-api.md, 4.27).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0, org_id="acme") as fleet:
+        ...     fleet.cloud.update_organization("acme", address="broker.example.com:8883")
+        ...     fleet.cloud.get_organizations()[0].address
+        'broker.example.com:8883'
         """
         self._only_css("update_organization")
         check_name("org_id", org_id)
@@ -104,6 +120,15 @@ class AdministrationCalls(Calls):
         Notes
         -----
         ``DELETE /api/v1/organizations/{orgID}`` (rest-api.md, 4.28).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0, org_id="acme") as fleet:
+        ...     fleet.cloud.update_organization("acme")
+        ...     fleet.cloud.delete_organization("acme")
+        ...     fleet.cloud.get_organizations()
+        []
         """
         self._only_css("delete_organization")
         check_name("org_id", org_id)
@@ -135,6 +160,13 @@ class AdministrationCalls(Calls):
         Notes
         -----
         ``GET /api/v1/health`` (rest-api.md, 4.1).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.health()["general"]["healthStatus"]
+        'green'
         """
         answer = self._transport.request(
             "GET",
@@ -164,6 +196,13 @@ class AdministrationCalls(Calls):
         -----
         ``GET /swagger.json`` (rest-api.md, 4.32). The page that draws it for a browser is at the
         service's ``/swagger``.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.get_api_description()["openapi"]
+        '3.1...'
         """
         answer = self._transport.request(
             "GET",
@@ -189,6 +228,12 @@ class AdministrationCalls(Calls):
         Notes
         -----
         ``POST /api/v1/resend`` (rest-api.md, 4.3). Objects with a destination policy are left out.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").resend()
         """
         self._only_ess("resend")
         self._transport.request("POST", ("resend",), operation="resend", subject="the service")
@@ -222,6 +267,17 @@ class AdministrationCalls(Calls):
         -----
         ``POST /api/v1/shutdown`` (rest-api.md, 4.2, which has what some services get wrong: an ESS
         may unregister and lose its records in any case, a CSS may hang).
+
+        Examples
+        --------
+        Only an administrator of all organisations may, which this one is not:
+
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.shutdown(quiesce=10)
+        Traceback (most recent call last):
+        ...
+        syncnb.errors.AccessDeniedError: shutdown on the service failed (HTTP 403...
         """
         params = {}
         if restart:

@@ -37,6 +37,14 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``GET .../{objectType}`` (rest-api.md, 4.9).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     fleet.node("node1").get_updated_objects("note")[0].object_id
+        'a'
         """
         params = {"received": "true"} if received else None
         answer = self._call(
@@ -73,6 +81,13 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").watch_updated_objects("note", wait=1).items
+        []
         """
         check_name("object_type", object_type)
         params = {"received": "true"} if received else {}
@@ -104,6 +119,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../received`` (rest-api.md, 4.18).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     node = fleet.node("node1")
+        ...     node.mark_object_received(node.get_updated_objects("note")[0])
+        ...     node.get_object_status("note", "a")
+        'objreceived'
         """
         self._put(meta_data, "mark_object_received", "received")
 
@@ -123,6 +148,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../consumed`` (rest-api.md, 4.19).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     published = publish(b"hello", "note", "a", client=fleet.cloud)
+        ...     done, node = published.wait("delivered"), fleet.node("node1")
+        ...     node.mark_object_consumed(node.get_updated_objects("note")[0])
+        ...     published.wait("consumed")["status"].tolist()
+        ['consumed']
         """
         self._put(meta_data, "mark_object_consumed", "consumed")
 
@@ -142,5 +177,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../deleted`` (rest-api.md, 4.20).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     published = publish(b"hello", "note", "a", client=fleet.cloud)
+        ...     done, node = published.wait("delivered"), fleet.node("node1")
+        ...     published.delete()
+        ...     while not (found := node.get_updated_objects("note")) or not found[0].deleted:
+        ...         watched = node.watch_updated_objects("note", wait=1)
+        ...     node.mark_object_deleted(found[0])
         """
         self._put(meta_data, "mark_object_deleted", "deleted")

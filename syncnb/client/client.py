@@ -15,6 +15,7 @@ from syncnb.client.destinations import DestinationCalls
 from syncnb.client.lists import ListCalls
 from syncnb.client.object_acls import ObjectAclCalls
 from syncnb.client.objects import ObjectCalls
+from syncnb.client.placement import PlacementCalls
 from syncnb.client.policies import PolicyCalls
 from syncnb.client.transport import READ_TIMEOUT, Transport
 from syncnb.client.webhooks import WebhookCalls
@@ -28,6 +29,7 @@ class SyncServiceClient(
     ArrivalCalls,
     WebhookCalls,
     DestinationCalls,
+    PlacementCalls,
     PolicyCalls,
     ObjectAclCalls,
     DestinationAclCalls,

@@ -36,6 +36,14 @@ class DestinationAclCalls(AclCalls):
         -----
         ``PUT /api/v1/security/destinations/{orgID}/{key}`` (rest-api.md, 4.30). Some services take
         up to 15 minutes to notice (13, D20).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_destination_acl("camera", ["bob"])
+        ...     fleet.cloud.retrieve_destination_acl("camera")
+        [AclEntry(username='bob', role='na')]
         """
         operation = "add_users_to_destination_acl"
         entries = self._acl_entries(
@@ -69,6 +77,15 @@ class DestinationAclCalls(AclCalls):
         Notes
         -----
         ``PUT /api/v1/security/destinations/{orgID}/{key}`` (rest-api.md, 4.30).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_destination_acl("camera", ["bob", "eve"])
+        ...     fleet.cloud.remove_users_from_destination_acl("camera", ["eve"])
+        ...     fleet.cloud.retrieve_destination_acl("camera")
+        [AclEntry(username='bob', role='na')]
         """
         operation = "remove_users_from_destination_acl"
         entries = self._acl_entries(
@@ -99,6 +116,15 @@ class DestinationAclCalls(AclCalls):
         -----
         ``DELETE /api/v1/security/destinations/{orgID}/{key}/{aclUserType}/{username}``
         (rest-api.md, 4.31).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_destination_acl("camera", ["bob"])
+        ...     fleet.cloud.remove_user_from_destination_acl("camera", "bob")
+        ...     fleet.cloud.retrieve_destination_acl("camera")
+        []
         """
         operation = "remove_user_from_destination_acl"
         self._remove_from_acl(operation, "destinations", dest_type, username, user_type)
@@ -132,6 +158,14 @@ class DestinationAclCalls(AclCalls):
         Notes
         -----
         ``GET /api/v1/security/destinations/{orgID}?key=...`` (rest-api.md, 4.29).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_destination_acl("*", ["bob"])
+        ...     fleet.cloud.retrieve_destination_acl().to_pandas()["username"].tolist()
+        ['bob']
         """
         return self._read_acl("retrieve_destination_acl", "destinations", dest_type, user_type)
 
@@ -153,5 +187,13 @@ class DestinationAclCalls(AclCalls):
         Notes
         -----
         ``GET /api/v1/security/destinations/{orgID}?all_keys=true`` (rest-api.md, 4.29).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_destination_acl("*", ["bob"])
+        ...     fleet.cloud.retrieve_all_destination_acls()
+        ['*']
         """
         return self._acl_keys("retrieve_all_destination_acls", "destinations")

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from syncnb.client import updates
 from syncnb.client.calls import Calls
 from syncnb.client.reading import values_of
-from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import (
     Destination,
     DestinationStatus,
     Listing,
     ObjectStatus,
     check_name,
-    check_node,
 )
-
-Nodes = Iterable[str | Destination]
 
 
 class DestinationCalls(Calls):
@@ -86,6 +80,14 @@ class DestinationCalls(Calls):
         Notes
         -----
         ``GET /api/v1/destinations/{orgID}/{destType}/{destID}/objects`` (rest-api.md, 4.5).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     fleet.cloud.get_destination_objects("edge", "node1")[0].status
+        'delivered'
         """
         self._only_css("get_destination_objects")
         check_name("dest_type", dest_type)
@@ -124,6 +126,14 @@ class DestinationCalls(Calls):
         Notes
         -----
         ``GET .../destinations`` (rest-api.md, 4.23).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     fleet.cloud.get_object_destinations("note", "a")
+        [DestinationStatus(dest_type='edge', dest_id='node1', status='delivered')]
         """
         self._only_css("get_object_destinations")
         answer = self._call(
@@ -165,6 +175,16 @@ class DestinationCalls(Calls):
         Notes
         -----
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     first = fleet.cloud.watch_object_destinations("note", "a")
+        ...     again = fleet.cloud.watch_object_destinations("note", "a", etag=first.etag, wait=1)
+        ...     len(first.items), again.items
+        (1, None)
         """
         self._only_css("watch_object_destinations")
         check_name("object_type", object_type)
@@ -175,104 +195,3 @@ class DestinationCalls(Calls):
         if answer.status_code == 304:
             return watched([])
         return watched(values_of(answer, "watch_object_destinations", DestinationStatus))
-
-    def update_object_destinations(
-        self, object_type: str, object_id: str, destinations: Nodes
-    ) -> None:
-        """Replace the destinations of an object; nodes that are added get it, others lose it.
-
-        This is how objects with a destination policy find their nodes. The metadata of the object
-        stay as they are.
-
-        Parameters
-        ----------
-        object_type, object_id : str
-            Which object.
-        destinations : iterable of str or Destination
-            Nodes, each registered and as ``"type:id"``; an empty one removes all.
-
-        Raises
-        ------
-        WrongSideError
-            The client is for an ESS.
-        InvalidMetaDataError
-            A node is not written as ``"type:id"``.
-        ObjectNotFoundError
-            There is no such object.
-        ServiceError
-            A node is not registered; the service does not do it.
-        AccessDeniedError, ConnectionFailedError
-            The service does not do it.
-
-        Notes
-        -----
-        ``PUT .../destinations`` (rest-api.md, 4.24). A node that is removed while it is still
-        ``pending`` is not told to delete the object.
-        """
-        operation = "update_object_destinations"
-        self._only_css(operation)
-        nodes = _nodes(destinations)
-        self._call("PUT", object_type, object_id, "destinations", operation=operation, json=nodes)
-
-    def add_object_destinations(
-        self, object_type: str, object_id: str, destinations: Nodes
-    ) -> None:
-        """Send an object to more nodes.
-
-        Parameters
-        ----------
-        object_type, object_id : str
-            Which object.
-        destinations : iterable of str or Destination
-            Nodes, each registered and as ``"type:id"``; those that it has already stay as they are.
-
-        Raises
-        ------
-        WrongSideError, InvalidMetaDataError, ServiceError, AccessDeniedError, ConnectionFailedError
-            As `update_object_destinations`.
-
-        Notes
-        -----
-        ``POST .../destinations`` (rest-api.md, 4.25).
-        """
-        self._change_nodes("add", object_type, object_id, destinations)
-
-    def remove_object_destinations(
-        self, object_type: str, object_id: str, destinations: Nodes
-    ) -> None:
-        """Take an object away from some of its nodes.
-
-        Parameters
-        ----------
-        object_type, object_id : str
-            Which object.
-        destinations : iterable of str or Destination
-            Nodes, each registered and as ``"type:id"``; those that do not have it are no error.
-
-        Raises
-        ------
-        WrongSideError, InvalidMetaDataError, ServiceError, AccessDeniedError, ConnectionFailedError
-            As `update_object_destinations`.
-
-        Notes
-        -----
-        ``POST .../destinations`` (rest-api.md, 4.25).
-        """
-        self._change_nodes("remove", object_type, object_id, destinations)
-
-    def _change_nodes(
-        self, action: str, object_type: str, object_id: str, destinations: Nodes
-    ) -> None:
-        operation = f"{action}_object_destinations"
-        self._only_css(operation)
-        body = {"action": action, "destinations": _nodes(destinations)}
-        self._call("POST", object_type, object_id, "destinations", operation=operation, json=body)
-
-
-def _nodes(destinations: Nodes) -> list[str]:
-    if isinstance(destinations, str | Destination):
-        raise InvalidMetaDataError("destinations", destinations, "give a list, also of one node")
-    nodes = [str(one) if isinstance(one, Destination) else one for one in destinations]
-    for node in nodes:
-        check_node("destinations", node)
-    return nodes

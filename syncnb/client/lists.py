@@ -171,6 +171,16 @@ class ListCalls(Calls):
         Notes
         -----
         ``GET /api/v1/objects/{orgID}?filters=true`` (rest-api.md, 4.7).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     for name, no_data in (("a", True), ("b", False)):
+        ...         meta = ObjectMetaData(object_type="note", object_id=name, no_data=no_data)
+        ...         fleet.cloud.update_object(meta)
+        ...     [one.object_id for one in fleet.cloud.get_objects_with_filters(no_data=True)]
+        ['a']
         """
         self._only_css("get_objects_with_filters")
         named = {"object_type": object_type, "object_id": object_id, "dest_type": dest_type,
@@ -231,6 +241,14 @@ class ListCalls(Calls):
         Notes
         -----
         ``GET /api/v1/objects/{orgID}?list_object_type=true`` (rest-api.md, 4.8).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.update_object(ObjectMetaData(object_type="note", object_id="a"))
+        ...     fleet.cloud.get_object_types()
+        ['note']
         """
         self._only_css("get_object_types")
         answer = self._of_organization("get_object_types", {"list_object_type": "true"})

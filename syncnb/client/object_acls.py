@@ -47,6 +47,14 @@ class ObjectAclCalls(AclCalls):
         -----
         ``PUT /api/v1/security/objects/{orgID}/{key}`` with entries (rest-api.md, 4.30); the names
         that older clients send have no effect.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_object_acl("model", ["bob"], role="aclWriter")
+        ...     fleet.cloud.retrieve_object_acl("model")
+        [AclEntry(username='bob', role='aclWriter')]
         """
         operation = "add_users_to_object_acl"
         entries = self._acl_entries(operation, "objects", object_type, users, role, user_type)
@@ -82,6 +90,15 @@ class ObjectAclCalls(AclCalls):
         Notes
         -----
         ``PUT /api/v1/security/objects/{orgID}/{key}`` (rest-api.md, 4.30).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_object_acl("model", ["bob", "eve"])
+        ...     fleet.cloud.remove_users_from_object_acl("model", ["eve"])
+        ...     fleet.cloud.retrieve_object_acl("model")
+        [AclEntry(username='bob')]
         """
         operation = "remove_users_from_object_acl"
         entries = self._acl_entries(
@@ -112,6 +129,15 @@ class ObjectAclCalls(AclCalls):
         -----
         ``DELETE /api/v1/security/objects/{orgID}/{key}/{aclUserType}/{username}`` (rest-api.md,
         4.31).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_object_acl("model", ["bob"])
+        ...     fleet.cloud.remove_user_from_object_acl("model", "bob")
+        ...     fleet.cloud.retrieve_object_acl("model")
+        []
         """
         self._remove_from_acl(
             "remove_user_from_object_acl", "objects", object_type, username, user_type
@@ -146,6 +172,14 @@ class ObjectAclCalls(AclCalls):
         Notes
         -----
         ``GET /api/v1/security/objects/{orgID}?key=...`` (rest-api.md, 4.29).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_object_acl("*", ["bob"])
+        ...     fleet.cloud.retrieve_object_acl()
+        [AclEntry(username='bob')]
         """
         return self._read_acl("retrieve_object_acl", "objects", object_type, user_type)
 
@@ -167,5 +201,13 @@ class ObjectAclCalls(AclCalls):
         Notes
         -----
         ``GET /api/v1/security/objects/{orgID}?all_keys=true`` (rest-api.md, 4.29).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.add_users_to_object_acl("model", ["bob"])
+        ...     fleet.cloud.retrieve_all_object_acls()
+        ['model']
         """
         return self._acl_keys("retrieve_all_object_acls", "objects")

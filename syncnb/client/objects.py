@@ -92,6 +92,16 @@ class ObjectCalls(Calls):
         -----
         ``DELETE .../{objectType}/{objectID}`` (rest-api.md, 4.14). Never repeated by itself, since
         some services then forget to tell the nodes.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     note = ObjectMetaData(object_type="note", object_id="a", no_data=True)
+        ...     fleet.cloud.update_object(note)
+        ...     fleet.cloud.delete_object("note", "a")
+        ...     fleet.cloud.get_objects("note")
+        []
         """
         self._call("DELETE", object_type, object_id, operation="delete_object")
 
@@ -111,6 +121,16 @@ class ObjectCalls(Calls):
         Notes
         -----
         ``PUT .../activate`` (rest-api.md, 4.21).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     note = ObjectMetaData(object_type="note", object_id="a", inactive=True)
+        ...     fleet.cloud.update_object(note)
+        ...     fleet.cloud.activate_object(note)
+        ...     fleet.cloud.get_object_metadata("note", "a").inactive
+        False
         """
         self._put(meta_data, "activate_object", "activate")
 
@@ -137,6 +157,15 @@ class ObjectCalls(Calls):
         Notes
         -----
         ``GET .../{objectType}/{objectID}`` (rest-api.md, 4.12).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     note = ObjectMetaData(object_type="note", object_id="a", version="1.0")
+        ...     fleet.cloud.update_object(note)
+        ...     fleet.cloud.get_object_metadata("note", "a").version
+        '1.0'
         """
         call = self._call("GET", object_type, object_id, operation="get_object_metadata")
         return value_of(call, "get_object_metadata", ObjectMetaData.from_json)
@@ -165,6 +194,14 @@ class ObjectCalls(Calls):
         Notes
         -----
         ``GET .../status`` (rest-api.md, 4.15).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.update_object(ObjectMetaData(object_type="note", object_id="a"))
+        ...     fleet.cloud.get_object_status("note", "a")
+        'notReady'
         """
         call = self._call("GET", object_type, object_id, "status", operation="get_object_status")
         word = call.text.strip()

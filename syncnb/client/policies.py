@@ -54,6 +54,16 @@ class PolicyCalls(Calls):
         Notes
         -----
         ``GET /api/v1/objects/{orgID}?destination_policy=true`` (rest-api.md, 4.6).
+
+        Examples
+        --------
+        >>> from syncnb import DestinationPolicy, LocalFleet
+        >>> policy = DestinationPolicy(constraints=["gpu == true"])
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     meta = ObjectMetaData(object_type="m", object_id="a", destination_policy=policy)
+        ...     fleet.cloud.update_object(meta)
+        ...     fleet.cloud.get_objects_with_destination_policy()[0].destination_policy.constraints
+        ('gpu == true',)
         """
         operation = "get_objects_with_destination_policy"
         self._only_css(operation)
@@ -89,6 +99,18 @@ class PolicyCalls(Calls):
         Notes
         -----
         ``PUT .../policyreceived`` (rest-api.md, 4.22).
+
+        Examples
+        --------
+        >>> from syncnb import DestinationPolicy, LocalFleet
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     meta = ObjectMetaData(
+        ...         object_type="m", object_id="a", destination_policy=DestinationPolicy()
+        ...     )
+        ...     fleet.cloud.update_object(meta)
+        ...     fleet.cloud.mark_object_policy_received(meta)
+        ...     fleet.cloud.get_objects_with_destination_policy()
+        []
         """
         self._only_css("mark_object_policy_received")
         self._put(meta_data, "mark_object_policy_received", "policyreceived")

@@ -35,6 +35,12 @@ class WebhookCalls(Calls):
         ``PUT .../{objectType}`` (rest-api.md, 4.11 and 9.2). Services call once and do not repeat
         it, and not for objects without data or for deletions: look by yourself from time to time
         as well. There is no call that lists webhooks.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").register_webhook("model", "http://127.0.0.1:8000/d7a1c2")
         """
         self._hook(object_type, url, "register")
 
@@ -58,6 +64,12 @@ class WebhookCalls(Calls):
         Notes
         -----
         ``PUT .../{objectType}`` (rest-api.md, 4.11).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").delete_webhook("model", "http://127.0.0.1:8000/d7a1c2")
         """
         self._hook(object_type, url, "delete")
 

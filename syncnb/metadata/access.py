@@ -53,7 +53,13 @@ class AclEntry(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> AclEntry.from_json({"Username": "bob", "ACLUserType": "user", "ACLRole": "aclWriter"})
+        AclEntry(username='bob', role='aclWriter')
+        """
         return cls(
             username=read(value, "Username", ""),
             role=read(value, "ACLRole", ""),
@@ -61,7 +67,13 @@ class AclEntry(Value):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """What to send."""
+        """What to send.
+
+        Examples
+        --------
+        >>> AclEntry("n1", user_type="node").to_json()
+        {'Username': 'n1', 'ACLUserType': 'node', 'ACLRole': 'aclReader'}
+        """
         return {
             "Username": self.username,
             "ACLUserType": self.user_type,
@@ -80,6 +92,11 @@ class AclEntry(Value):
         ------
         InvalidMetaDataError
             The user is blank, or the type of user or the role is none.
+
+        Examples
+        --------
+        >>> AclEntry("bob").check(needs_role=True)
+        AclEntry(username='bob')
         """
         if not is_of(str, self.username) or not self.username.strip():
             raise InvalidMetaDataError("username", self.username, 'name a user, or "*" for all')

@@ -37,7 +37,13 @@ class Destination(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> Destination.from_json({"destinationType": "camera", "destinationID": "node1"})
+        Destination(dest_type='camera', dest_id='node1')
+        """
         return cls(
             org_id=read(value, "destinationOrgID", ""),
             dest_type=read(value, "destinationType", ""),
@@ -72,7 +78,14 @@ class DestinationStatus(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> wire = {"destinationType": "camera", "destinationID": "node1", "status": "pending"}
+        >>> DestinationStatus.from_json(wire)
+        DestinationStatus(dest_type='camera', dest_id='node1', status='pending')
+        """
         return cls(
             dest_type=read(value, "destinationType", ""),
             dest_id=read(value, "destinationID", ""),
@@ -101,7 +114,14 @@ class ObjectStatus(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> wire = {"objectType": "model", "objectID": "m", "status": "error"}
+        >>> ObjectStatus.from_json(wire).status
+        'error'
+        """
         return cls(
             org_id=read(value, "orgID", ""),
             object_type=read(value, "objectType", ""),
@@ -128,7 +148,13 @@ class StoredObject(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> StoredObject.from_json({"orgID": "acme", "objectType": "model", "objectID": "m"})
+        StoredObject(org_id='acme', object_type='model', object_id='m')
+        """
         policies = read_objects({"destinationPolicy": _as_list(value)}, "destinationPolicy")
         return cls(
             org_id=read(value, "orgID", ""),
@@ -142,13 +168,26 @@ class StoredObject(Value):
 
     @classmethod
     def columns(cls) -> Mapping[str, str]:
-        """Of its table: names, whether there is a policy, and how many nodes are how far."""
+        """Of its table: names, whether there is a policy, and how many nodes are how far.
+
+        Examples
+        --------
+        >>> list(StoredObject.columns())[3:6]
+        ['destination_policy', 'destinations', 'pending']
+        """
         names = dict.fromkeys(("org_id", "object_type", "object_id"), "str")
         counts = dict.fromkeys(("destinations", *map(str, DestinationState)), "int64")
         return {**names, "destination_policy": "bool", **counts}
 
     def to_dict(self) -> dict[str, Any]:
-        """A row of its table."""
+        """A row of its table.
+
+        Examples
+        --------
+        >>> one = StoredObject(org_id="acme", object_type="model", object_id="m")
+        >>> one.to_dict()["destinations"]
+        0
+        """
         counts = Counter(map(str, (one.status for one in self.destinations)))
         return {
             "org_id": self.org_id,
@@ -175,7 +214,13 @@ class Organization(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> Organization.from_json({"org-id": "acme", "address": ""})
+        Organization(org_id='acme')
+        """
         return cls(org_id=read(value, "org-id", ""), address=read(value, "address", ""))
 
 

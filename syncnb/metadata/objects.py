@@ -168,6 +168,13 @@ class ObjectMetaData(Value):
         -----
         rest-api.md, 6, except for what only the service knows: whether listed nodes are registered,
         whether a ``source_data_uri`` exists, the state of the object, whether a signature is right.
+
+        Examples
+        --------
+        >>> ObjectMetaData(object_type="model", object_id="my model").check()
+        Traceback (most recent call last):
+        ...
+        syncnb.errors.InvalidMetaDataError: object_id = 'my model' is not possible. ...
         """
         check_update(self, cloud=cloud, data=data)
         return self
@@ -180,6 +187,11 @@ class ObjectMetaData(Value):
         ------
         InvalidMetaDataError
             It has no type and ID, or a member is of another type than the protocol says.
+
+        Examples
+        --------
+        >>> ObjectMetaData.from_json({"objectType": "model", "objectID": "m", "newer": 1}).unknown
+        {'newer': 1}
         """
         known: dict[str, Json] = {}
         unknown = {name: item for name, item in value.items() if name not in _JSON_NAMES}
@@ -203,7 +215,13 @@ class ObjectMetaData(Value):
         return cls(**known, unknown=unknown)
 
     def to_json(self) -> dict[str, Json]:
-        """What to send: fields that hold their default are left out."""
+        """What to send: fields that hold their default are left out.
+
+        Examples
+        --------
+        >>> ObjectMetaData(object_type="model", object_id="m", auto_delete=True).to_json()
+        {'objectID': 'm', 'objectType': 'model', 'autodelete': True}
+        """
         sent: dict[str, Json] = dict(self.unknown)
         for python, json, default in OBJECT_FIELDS:
             value = getattr(self, python)
@@ -258,6 +276,12 @@ class ObjectMetaData(Value):
         -------
         ObjectMetaData
             What `SyncServiceClient.update_object` sends.
+
+        Examples
+        --------
+        >>> stored = ObjectMetaData(object_type="m", object_id="a", instance_id=5, meta_only=True)
+        >>> stored.as_sent()
+        ObjectMetaData(object_type='m', object_id='a', meta_only=True)
         """
         kept: dict[str, Any] = {"meta_only": self.meta_only}
         if not self.instance_id:

@@ -48,12 +48,25 @@ class PolicyService(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> wire = {"orgID": "acme", "arch": "*", "serviceName": "detector", "version": "[1,2)"}
+        >>> PolicyService.from_json(wire)
+        PolicyService(org_id='acme', service_name='detector', version='[1,2)')
+        """
         texts = {python: read(value, json, "") for python, json in _SERVICE.items()}
         return cls(**texts, unknown=_others(value, _SERVICE.values()))
 
     def to_json(self) -> dict[str, Json]:
-        """What to send."""
+        """What to send.
+
+        Examples
+        --------
+        >>> PolicyService("acme", "detector").to_json()["version"]
+        '0.0.0'
+        """
         texts = {json: getattr(self, python) for python, json in _SERVICE.items()}
         return {**self.unknown, **texts}
 
@@ -84,7 +97,13 @@ class PolicyProperty(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> PolicyProperty.from_json({"name": "classes", "value": 12})
+        PolicyProperty(name='classes', value=12)
+        """
         return cls(
             name=read(value, "name", ""),
             value=value.get("value"),
@@ -93,7 +112,13 @@ class PolicyProperty(Value):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """What to send."""
+        """What to send.
+
+        Examples
+        --------
+        >>> PolicyProperty("classes", 12, "int").to_json()
+        {'name': 'classes', 'value': 12, 'type': 'int'}
+        """
         return {**self.unknown, "name": self.name, "value": self.value, "type": self.type}
 
 
@@ -160,7 +185,13 @@ class DestinationPolicy(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent, or what was written for another SDK."""
+        """Read what a service sent, or what was written for another SDK.
+
+        Examples
+        --------
+        >>> DestinationPolicy.from_json({"constraints": ["gpu == true"], "services": None})
+        DestinationPolicy(constraints=('gpu == true',))
+        """
         known = ("properties", "constraints", "services", "timestamp")
         return cls(
             properties=[PolicyProperty.from_json(p) for p in read_objects(value, "properties")],
@@ -171,7 +202,13 @@ class DestinationPolicy(Value):
         )
 
     def to_json(self) -> dict[str, Json]:
-        """What to send: what is empty is left out."""
+        """What to send: what is empty is left out.
+
+        Examples
+        --------
+        >>> DestinationPolicy(constraints=["gpu == true"]).to_json()
+        {'constraints': ['gpu == true']}
+        """
         members: dict[str, Json] = {
             "properties": [one.to_json() for one in self.properties],
             "constraints": list(self.constraints),
@@ -188,6 +225,13 @@ class DestinationPolicy(Value):
         InvalidMetaDataError
             A property without a name, a service without one of its four members or with a version
             that is none, or something that is no value of this kind.
+
+        Examples
+        --------
+        >>> DestinationPolicy(services=[PolicyService("acme", "detector", "1.x")]).check()
+        Traceback (most recent call last):
+        ...
+        syncnb.errors.InvalidMetaDataError: destination_policy.services = ...
         """
         for prop in self.properties:
             if not isinstance(prop, PolicyProperty):

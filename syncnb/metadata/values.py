@@ -21,21 +21,49 @@ _LINE = "border-top:1px solid rgba(128,128,128,.3);"
 
 
 class Value(ABC):
-    """Base of the wire types, which are dataclasses."""
+    """Base of the wire types, which are dataclasses.
+
+    Examples
+    --------
+    >>> from syncnb.metadata import Organization
+    >>> isinstance(Organization(org_id="acme"), Value)
+    True
+    """
 
     @classmethod
     @abstractmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent."""
+        """Read what a service sent.
+
+        Examples
+        --------
+        >>> from syncnb.metadata import Organization
+        >>> Organization.from_json({"org-id": "acme"})
+        Organization(org_id='acme')
+        """
 
     @classmethod
     def columns(cls) -> Mapping[str, str]:
-        """What `to_dict` has: names, and the types that pandas gives them."""
+        """What `to_dict` has: names, and the types that pandas gives them.
+
+        Examples
+        --------
+        >>> from syncnb.metadata import Organization
+        >>> Organization.columns()
+        {'org_id': 'str', 'address': 'str'}
+        """
         hints = get_type_hints(cls)
         return {f.name: _dtype(hints[f.name]) for f in _fields(cls) if f.name != _HIDDEN}
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields under their Python names."""
+        """The fields under their Python names.
+
+        Examples
+        --------
+        >>> from syncnb.metadata import Organization
+        >>> Organization(org_id="acme").to_dict()
+        {'org_id': 'acme', 'address': ''}
+        """
         return {name: getattr(self, name) for name in self.columns()}
 
     def __repr__(self) -> str:
