@@ -215,3 +215,15 @@ def test_identity_decides_what_is_seen(css: Running, cloud: SyncServiceClient, n
     with client_of(css, "other-user") as stranger:
         assert [one.object_id for one in stranger.get_objects(name)] == ["a"]
         assert [one.object_id for one in stranger.objects(name)] == ["a"]
+
+
+def test_type_that_some_services_mix_up_is_warned_of_once(
+    cloud: SyncServiceClient, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They keep the data of ``a-b``/``c`` and of ``a``/``b-c`` in one file (1.5)."""
+    for object_id in ("a", "b-c"):
+        cloud.update_object(ObjectMetaData(object_type=f"{name}-x", object_id=object_id))
+        cloud.update_object(ObjectMetaData(object_type=name, object_id=object_id))
+    warnings = [one.getMessage() for one in caplog.records if one.name == "syncnb"]
+    assert len(warnings) == 1
+    assert f"{name}-x" in warnings[0]
