@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from syncnb.errors import SyncError as SyncError
     from syncnb.fleet import LocalFleet as LocalFleet
     from syncnb.manifest import Manifest as Manifest
+    from syncnb.metadata import AclEntry as AclEntry
     from syncnb.metadata import Destination as Destination
+    from syncnb.metadata import DestinationPolicy as DestinationPolicy
+    from syncnb.metadata import DestinationState as DestinationState
     from syncnb.metadata import DestinationStatus as DestinationStatus
     from syncnb.metadata import ObjectMetaData as ObjectMetaData
+    from syncnb.metadata import ObjectState as ObjectState
+    from syncnb.metadata import PolicyProperty as PolicyProperty
+    from syncnb.metadata import PolicyService as PolicyService
     from syncnb.publication import Publication as Publication
     from syncnb.publishing import publish as publish
     from syncnb.publishing import publish_dataframe as publish_dataframe
@@ -30,11 +36,17 @@ if TYPE_CHECKING:
 from syncnb.version import __version__ as __version__
 
 _HOME = {
+    "AclEntry": "syncnb.metadata",
     "Destination": "syncnb.metadata",
+    "DestinationPolicy": "syncnb.metadata",
+    "DestinationState": "syncnb.metadata",
     "DestinationStatus": "syncnb.metadata",
     "LocalFleet": "syncnb.fleet",
     "Manifest": "syncnb.manifest",
     "ObjectMetaData": "syncnb.metadata",
+    "ObjectState": "syncnb.metadata",
+    "PolicyProperty": "syncnb.metadata",
+    "PolicyService": "syncnb.metadata",
     "Publication": "syncnb.publication",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
@@ -49,11 +61,17 @@ _HOME = {
     "updates": "syncnb.receiving",
 }
 __all__ = [  # a test holds it equal to what _HOME has
+    "AclEntry",
     "Destination",
+    "DestinationPolicy",
+    "DestinationState",
     "DestinationStatus",
     "LocalFleet",
     "Manifest",
     "ObjectMetaData",
+    "ObjectState",
+    "PolicyProperty",
+    "PolicyService",
     "Publication",
     "SyncError",
     "SyncServiceClient",

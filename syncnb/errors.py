@@ -3,6 +3,7 @@
 SyncError
 ├── SettingsError                  where to connect is missing or contradictory
 ├── InvalidMetaDataError           a value the protocol refuses or cannot carry (ValueError)
+├── WrongSideError                 a call that only the other kind of service knows
 ├── ConnectionFailedError          nothing answers at the URL (ConnectionError)
 │   ├── ServiceTimeoutError        it did not answer in time (TimeoutError)
 │   └── CertificateError           one side does not accept the other's certificate
@@ -80,6 +81,33 @@ class InvalidMetaDataError(SyncError, ValueError):
         shown = repr(self.value)
         shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
         return f"{self.field} = {shown} is not possible. {_sentence(self.remedy)}"
+
+
+class WrongSideError(SyncError):
+    """A call that only the other kind of service has: nothing was sent.
+
+    Parameters
+    ----------
+    operation : str
+        The client's method that was called.
+    needs : {"CSS", "ESS"}
+        The kind of service that has it.
+    """
+
+    def __init__(self, operation: str, needs: str) -> None:
+        super().__init__(operation, needs)
+        self.operation, self.needs = operation, needs
+
+    def __str__(self) -> str:
+        if self.needs == "CSS":
+            return (
+                f"{self.operation} is a call for a Cloud Sync Service, and this client has no "
+                "org_id, as for an Edge Sync Service. Connect to the CSS, and give the org_id."
+            )
+        return (
+            f"{self.operation} is a call for an Edge Sync Service, and this client has an "
+            "org_id, as for a Cloud Sync Service. Connect to the node's ESS, without an org_id."
+        )
 
 
 class ConnectionFailedError(SyncError, ConnectionError):

@@ -162,7 +162,8 @@ class Publication:
         ServiceError, ConnectionFailedError
             The service does not say.
         """
-        self._note(self.client.get_object_destinations(self.object_type, self.object_id))
+        if self.client.org_id:  # an edge node sends to its cloud, and does not say how far that is
+            self._note(self.client.get_object_destinations(self.object_type, self.object_id))
         return self._rows()
 
     def status(self) -> pd.DataFrame:
@@ -276,6 +277,9 @@ class Publication:
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
         """
+        if not self.client.org_id:  # see delivery_rows
+            time.sleep(min(_INTERVAL, max(timeout, 0)))
+            return False
         wait = min(timeout, _LONG_WAIT)
         started = time.monotonic()
         watched = self.client.watch_object_destinations(

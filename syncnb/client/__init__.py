@@ -2,6 +2,6 @@
 
 from syncnb.client.client import SyncServiceClient
 from syncnb.client.connecting import connect, default_client
-from syncnb.client.lists import StoredObject
+from syncnb.metadata import StoredObject
 
 __all__ = ["StoredObject", "SyncServiceClient", "connect", "default_client"]

@@ -114,36 +114,6 @@ def place(url: str | None) -> str:
     )
 
 
-def array(answer: requests.Response, operation: str) -> list[dict[str, Json]]:
-    """The objects of an answer; none for 404 and for null, as which services send empty lists.
-
-    Parameters
-    ----------
-    answer : requests.Response
-        Of the service.
-    operation : str
-        What was called, for errors.
-
-    Returns
-    -------
-    list of dict
-        The objects.
-
-    Raises
-    ------
-    AnswerError
-        It is something else.
-    """
-    if answer.status_code == 404:
-        return []
-    value = json_value(answer, operation)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise unexpected(answer, operation, "it is not an array of objects")
-    return value
-
-
 def json_object(answer: requests.Response, operation: str) -> dict[str, Json]:
     """The object that an answer is.
 

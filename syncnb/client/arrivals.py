@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from syncnb.client import updates
-from syncnb.client.calls import Calls, array
-from syncnb.metadata import ObjectMetaData
+from syncnb.client.calls import Calls
+from syncnb.client.reading import values_of
+from syncnb.metadata import Listing, ObjectMetaData, check_name
 
 
 class ArrivalCalls(Calls):
@@ -12,7 +13,7 @@ class ArrivalCalls(Calls):
 
     def get_updated_objects(
         self, object_type: str, *, received: bool = False
-    ) -> list[ObjectMetaData]:
+    ) -> Listing[ObjectMetaData]:
         """One look at what has arrived and was not acknowledged.
 
         Parameters
@@ -24,8 +25,9 @@ class ArrivalCalls(Calls):
 
         Returns
         -------
-        list of ObjectMetaData
-            Empty if there is nothing; objects with `deleted` are deletions.
+        Listing of ObjectMetaData
+            A list with ``to_pandas()``. Empty if there is nothing; objects with `deleted` are
+            deletions.
 
         Raises
         ------
@@ -35,13 +37,20 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``GET .../{objectType}`` (rest-api.md, 4.9).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     fleet.node("node1").get_updated_objects("note")[0].object_id
+        'a'
         """
         params = {"received": "true"} if received else None
         answer = self._call(
-            "GET", object_type, operation="get_updated_objects", params=params, none=True
+            "GET", object_type, operation="get_updated_objects", params=params, accept=(404,)
         )
-        items = array(answer, "get_updated_objects")
-        return [ObjectMetaData.from_json(item) for item in items]
+        return values_of(answer, "get_updated_objects", ObjectMetaData)
 
     def watch_updated_objects(
         self, object_type: str, *, received: bool = False, etag: str = "", wait: float = 20.0
@@ -72,7 +81,15 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``Prefer: wait`` (RFC 7240, 4.3) with ``If-None-Match`` (RFC 9110, 13.1.2).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").watch_updated_objects("note", wait=1).items
+        []
         """
+        check_name("object_type", object_type)
         params = {"received": "true"} if received else {}
         answer, watched = self._watch(
             "watch_updated_objects",
@@ -82,8 +99,9 @@ class ArrivalCalls(Calls):
             wait,
             params,
         )
-        items = array(answer, "watch_updated_objects") if answer.status_code == 200 else []
-        return watched([ObjectMetaData.from_json(item) for item in items])
+        if answer.status_code == 304:
+            return watched([])
+        return watched(values_of(answer, "watch_updated_objects", ObjectMetaData))
 
     def mark_object_received(self, meta_data: ObjectMetaData) -> None:
         """Tell this side's service that an application took note of an object and keeps it.
@@ -101,6 +119,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../received`` (rest-api.md, 4.18).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"hello", "note", "a", client=fleet.cloud).wait("delivered")
+        ...     node = fleet.node("node1")
+        ...     node.mark_object_received(node.get_updated_objects("note")[0])
+        ...     node.get_object_status("note", "a")
+        'objreceived'
         """
         self._put(meta_data, "mark_object_received", "received")
 
@@ -120,6 +148,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../consumed`` (rest-api.md, 4.19).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     published = publish(b"hello", "note", "a", client=fleet.cloud)
+        ...     done, node = published.wait("delivered"), fleet.node("node1")
+        ...     node.mark_object_consumed(node.get_updated_objects("note")[0])
+        ...     published.wait("consumed")["status"].tolist()
+        ['consumed']
         """
         self._put(meta_data, "mark_object_consumed", "consumed")
 
@@ -139,5 +177,16 @@ class ArrivalCalls(Calls):
         Notes
         -----
         ``PUT .../deleted`` (rest-api.md, 4.20).
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     published = publish(b"hello", "note", "a", client=fleet.cloud)
+        ...     done, node = published.wait("delivered"), fleet.node("node1")
+        ...     published.delete()
+        ...     while not (found := node.get_updated_objects("note")) or not found[0].deleted:
+        ...         watched = node.watch_updated_objects("note", wait=1)
+        ...     node.mark_object_deleted(found[0])
         """
         self._put(meta_data, "mark_object_deleted", "deleted")

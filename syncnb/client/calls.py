@@ -7,11 +7,9 @@ from collections.abc import Mapping
 import requests
 
 from syncnb.client import updates
-from syncnb.client.answers import array, json_object
 from syncnb.client.transport import Transport
+from syncnb.errors import WrongSideError
 from syncnb.metadata import ObjectMetaData, check_name
-
-__all__ = ["Calls", "array", "json_object"]
 
 
 class Calls:
@@ -29,6 +27,15 @@ class Calls:
         self._transport = transport
         self.org_id = org_id
 
+    def _only_css(self, operation: str) -> None:
+        """Say that a call is for a CSS, which a client is for that has an organisation."""
+        if not self.org_id:
+            raise WrongSideError(operation, "CSS")
+
+    def _only_ess(self, operation: str) -> None:
+        if self.org_id:
+            raise WrongSideError(operation, "ESS")
+
     def _path(self, *names: str) -> tuple[str, ...]:
         return ("objects", *((self.org_id,) if self.org_id else ()), *names)
 
@@ -42,17 +49,17 @@ class Calls:
         self,
         method: str,
         object_type: str,
-        object_id: str = "",
+        object_id: str | None = None,
         *rest: str,
         operation: str,
         params: Mapping[str, str] | None = None,
         json: object = None,
-        none: bool = False,
+        accept: tuple[int, ...] = (),
     ) -> requests.Response:
-        """One request; `none` says that 404 is an answer."""
+        """One request about a type, or about an object if there is an ID."""
         check_name("object_type", object_type)
         names: tuple[str, ...] = (object_type,)
-        if object_id or rest:
+        if object_id is not None:
             check_name("object_id", object_id)
             names += (object_id, *rest)
         return self._transport.request(
@@ -61,8 +68,8 @@ class Calls:
             params=params,
             json=json,
             operation=operation,
-            subject=self._subject(object_type, object_id),
-            accept=(404,) if none else (),
+            subject=self._subject(object_type, object_id or ""),
+            accept=accept,
         )
 
     def _put(
@@ -70,6 +77,19 @@ class Calls:
     ) -> None:
         object_type, object_id = meta_data.object_type, meta_data.object_id
         self._call("PUT", object_type, object_id, *rest, operation=operation, json=json)
+
+    def _of_organization(
+        self, operation: str, params: Mapping[str, str | None]
+    ) -> requests.Response:
+        """What a CSS lists of the whole organisation."""
+        return self._transport.request(
+            "GET",
+            ("objects", self.org_id),
+            params={name: value for name, value in params.items() if value is not None},
+            operation=operation,
+            subject=f"organisation {self.org_id!r}",
+            accept=(404,),
+        )
 
     def _watch(
         self,

@@ -11,16 +11,31 @@ from requests.adapters import BaseAdapter
 from syncnb.client.administration import AdministrationCalls
 from syncnb.client.arrivals import ArrivalCalls
 from syncnb.client.data import DataCalls
+from syncnb.client.destination_acls import DestinationAclCalls
 from syncnb.client.destinations import DestinationCalls
 from syncnb.client.lists import ListCalls
+from syncnb.client.object_acls import ObjectAclCalls
 from syncnb.client.objects import ObjectCalls
+from syncnb.client.placement import PlacementCalls
+from syncnb.client.policies import PolicyCalls
 from syncnb.client.transport import Transport
+from syncnb.client.webhooks import WebhookCalls
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT
 from syncnb.metadata import check_name
 
 
 class SyncServiceClient(
-    ObjectCalls, DataCalls, ListCalls, ArrivalCalls, DestinationCalls, AdministrationCalls
+    ObjectCalls,
+    DataCalls,
+    ListCalls,
+    ArrivalCalls,
+    WebhookCalls,
+    DestinationCalls,
+    PlacementCalls,
+    PolicyCalls,
+    ObjectAclCalls,
+    DestinationAclCalls,
+    AdministrationCalls,
 ):
     """One sync service: a CSS as an organisation sees it, or an ESS.
 
@@ -103,6 +118,10 @@ class SyncServiceClient(
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __dir__(self) -> list[str]:
+        """What is meant for users, for completion."""
+        return [name for name in super().__dir__() if not name.startswith("_")]
 
     def __repr__(self) -> str:
         where = f", organisation {self.org_id!r}" if self.org_id else ""

@@ -130,6 +130,7 @@ class Transport:
         patience: float = 0.0,
         accept: tuple[int, ...] = (),
         repeat: bool = True,
+        root: str = "/api/v1",
     ) -> requests.Response:
         """Send one request, and again where that is safe and helps.
 
@@ -138,7 +139,7 @@ class Transport:
         method : str
             HTTP method.
         segments : iterable of str
-            Path behind ``/api/v1``, not encoded.
+            Path behind `root`, not encoded.
         operation, subject : str
             What is done, and on what; for errors.
         params, headers, json, data, stream
@@ -149,6 +150,8 @@ class Transport:
             Statuses that are answers here although they are not 2xx.
         repeat : bool, default True
             Whether it may be sent again where `may_repeat` says so; data of a stream never are.
+        root : str, default "/api/v1"
+            What the path is behind.
 
         Returns
         -------
@@ -165,7 +168,7 @@ class Transport:
             The service is of the other kind than the client's `org_id` says.
         """
         segments = tuple(segments)
-        path = "/".join(quote(segment, safe="") for segment in segments)
+        path = "/".join((root, *(quote(segment, safe="") for segment in segments)))
         headers = dict(headers or {})
         if data is None and json is None and method in ("PUT", "POST"):
             headers["Content-Length"] = "0"
@@ -242,7 +245,7 @@ class Transport:
     def _asked(self, timeout: float) -> requests.Response:
         """The answer of ``health``, for a diagnosis: soon or not at all."""
         call = Call("health", "the service", Limit(timeout), timeout)
-        return self._wire.exchange(requests.Request("GET"), "health", call)
+        return self._wire.exchange(requests.Request("GET"), "/api/v1/health", call)
 
 
 def _tells_of_tls(said: str) -> bool:

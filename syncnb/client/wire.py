@@ -145,7 +145,7 @@ class Wire:
         request : requests.Request
             Without URL and credentials.
         path : str
-            Behind ``/api/v1/``, encoded.
+            Of the URL, encoded.
         call : Call
             What it is for.
 
@@ -213,7 +213,7 @@ class Wire:
         headers.update(request.headers)
         prepared.prepare(
             method=request.method,
-            url=f"{self._base}/api/v1/{path}",
+            url=f"{self._base}{path}",
             headers=headers,
             params=request.params,
             data=request.data,
@@ -258,7 +258,7 @@ def _log(
     if not log.isEnabledFor(logging.DEBUG):
         return
     ms = (time.monotonic() - began) * 1000
-    what = f"{request.method} /api/v1/{path}"
+    what = f"{request.method} {path}"
     if answer is None:
         log.debug("%s failed after %.1f ms: %s", what, ms, type(error).__name__)
         return

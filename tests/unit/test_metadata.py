@@ -93,6 +93,7 @@ def test_names_that_pass_can_be_carried(name: str) -> None:
 ERRORS = [
     errors.SettingsError("url", "it is missing", "set it"),
     errors.InvalidMetaDataError("name", "a/b", "use letters"),
+    errors.WrongSideError("resend", "ESS"),
     errors.ConnectionFailedError("http://x", "refused"),
     errors.ServiceTimeoutError("http://x", "timed out"),
     errors.CertificateError("https://x", "it is for y", remedy="Give ca=.", call="get on a"),

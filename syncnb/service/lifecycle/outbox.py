@@ -125,17 +125,21 @@ def renumber(tx: Transaction, site: Site, notice: Notice, newest: int) -> None:
 
 def on_announcing(tx: Transaction, notice: Notice) -> Notice:
     """The metadata of an object of this node go out: from now on the CSS may have them."""
-    changed = replace(notice, state=ANNOUNCING)
-    if tx.notice(notice.key, notice.node) == notice:
-        tx.put_notice(changed)
-    return changed
+    return _moved_on(tx, notice, ANNOUNCING)
 
 
 def on_announced(tx: Transaction, notice: Notice) -> Notice:
     """The CSS has the metadata of an object of this node; its data are still to be sent."""
-    changed = replace(notice, state="updated")
-    if tx.notice(notice.key, notice.node) == notice:
-        tx.put_notice(changed)
+    return _moved_on(tx, notice, "updated")
+
+
+def _moved_on(tx: Transaction, notice: Notice, state: str) -> Notice:
+    """The notice in its next state, also if it was put there anew meanwhile (`on_forgotten`)."""
+    if not _waits(tx, notice):
+        return replace(notice, state=state)
+    present = tx.notice(notice.key, notice.node) or notice
+    changed = replace(present, state=state)
+    tx.put_notice(changed)
     return changed
 
 
