@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from syncnb.client.interrupting import is_interrupted, pause
 from syncnb.errors import ConnectionFailedError, ServiceUnavailableError
 
 T = TypeVar("T")
@@ -40,11 +41,13 @@ def persistently(call: Callable[[], T], *, timeout: float) -> T:
     >>> persistently(lambda: "answer", timeout=1.0)
     'answer'
     """
-    pause, away_since = _FIRST_PAUSE, None
+    seconds, away_since = _FIRST_PAUSE, None
     while True:
         try:
             return call()
         except (ConnectionFailedError, ServiceUnavailableError) as error:
+            if is_interrupted():
+                raise
             now = time.monotonic()
             if away_since is None:
                 away_since = now
@@ -52,5 +55,5 @@ def persistently(call: Callable[[], T], *, timeout: float) -> T:
             if now - away_since > timeout:
                 error.add_note(f"Tried for {timeout:g} s (timeout={timeout:g}).")
                 raise
-        time.sleep(pause * random.uniform(0.7, 1.0))
-        pause = min(pause * 2, _LONGEST_PAUSE)
+        pause(seconds * random.uniform(0.7, 1.0))
+        seconds = min(seconds * 2, _LONGEST_PAUSE)

@@ -12,10 +12,11 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from syncnb.client.interrupting import InterruptibleAdapter
 
 POOL = 32  # connections that stay open
 
@@ -150,7 +151,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-class Adapter(HTTPAdapter):
+class Adapter(InterruptibleAdapter):
     """Sends the requests of one client.
 
     Parameters

@@ -13,6 +13,7 @@ from requests.adapters import BaseAdapter
 from syncnb.client import answers
 from syncnb.client.diagnosis import Diagnosis
 from syncnb.client.failures import failure
+from syncnb.client.interrupting import is_interruptible
 from syncnb.client.retries import DOUBTFUL, REFUSED, Retries, may_repeat, retry_after
 from syncnb.client.sockets import Limit
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT, Call, Wire, log
@@ -176,6 +177,7 @@ class Transport:
             headers.setdefault("Accept-Encoding", "identity")
         request = requests.Request(method, headers=headers, params=params, json=json, data=data)
         repeat = repeat and (data is None or isinstance(data, bytes))
+        repeat = repeat and not is_interruptible()  # the loop outside has pauses that can end
         limit = Limit(self._deadline + patience if data is None else None)
         call = Call(operation, subject, limit, self._timeout + patience, stream)
         done = 0

@@ -1,0 +1,1 @@
+"""Waiting for updates, in each of its forms."""
