@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from syncnb.client import SyncServiceClient as SyncServiceClient
     from syncnb.client import connect as connect
+    from syncnb.client.webhook_receiver import WebhookReceiver as WebhookReceiver
     from syncnb.errors import SyncError as SyncError
     from syncnb.fleet import LocalFleet as LocalFleet
     from syncnb.manifest import Manifest as Manifest
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from syncnb.publishing import publish_dataframe as publish_dataframe
     from syncnb.publishing import publish_file as publish_file
     from syncnb.publishing import publish_model as publish_model
-    from syncnb.receiving import Update as Update
     from syncnb.receiving import updates as updates
+    from syncnb.receiving import updates_async as updates_async
     from syncnb.statistics import collect as collect
     from syncnb.statistics import report as report
+    from syncnb.update import Update as Update
 
 from syncnb.version import __version__ as __version__
 
@@ -50,7 +52,8 @@ _HOME = {
     "Publication": "syncnb.publication",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
-    "Update": "syncnb.receiving",
+    "Update": "syncnb.update",
+    "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
     "connect": "syncnb.client",
     "publish": "syncnb.publishing",
@@ -59,6 +62,7 @@ _HOME = {
     "publish_model": "syncnb.publishing",
     "report": "syncnb.statistics",
     "updates": "syncnb.receiving",
+    "updates_async": "syncnb.receiving",
 }
 __all__ = [  # a test holds it equal to what _HOME has
     "AclEntry",
@@ -76,6 +80,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "SyncError",
     "SyncServiceClient",
     "Update",
+    "WebhookReceiver",
     "collect",
     "connect",
     "publish",
@@ -84,6 +89,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "publish_model",
     "report",
     "updates",
+    "updates_async",
 ]
 
 

@@ -1,36 +1,24 @@
-"""On the edge: updates as they come, checked, loaded, acknowledged."""
+"""On the edge: updates as they come."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import shutil
-import tempfile
+import contextlib
+import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
 
 from syncnb.client import SyncServiceClient, default_client
-from syncnb.client.patience import persistently
-from syncnb.client.updates import iter_updates
-from syncnb.codecs import default_registry
-from syncnb.codecs.registry import Trusted
-from syncnb.errors import (
-    DataError,
-    DigestMismatchError,
-    LoadError,
-    ObjectNotFoundError,
-    RequestRefusedError,
-)
-from syncnb.manifest import Manifest
-from syncnb.metadata import ObjectMetaData
+from syncnb.client.interrupting import Interrupt
+from syncnb.client.iterate import iter_updates
+from syncnb.client.newest import NameOf
+from syncnb.client.processed import Processed
+from syncnb.update import Update
 
-log = logging.getLogger("syncnb")
+if TYPE_CHECKING:
+    from syncnb.client.webhook_receiver import WebhookReceiver
 
 _AGAIN_AFTER = 5.0  # seconds after which an update that was not acknowledged is offered again
-_ACKNOWLEDGE_TIMEOUT = 120.0  # seconds that the service may be away while an update is acknowledged
 
 
 def updates(
@@ -39,6 +27,9 @@ def updates(
     client: SyncServiceClient | None = None,
     poll_interval: float = 10.0,
     timeout: float | None = None,
+    only_latest: bool | NameOf = False,
+    state: str | os.PathLike[str] | None = None,
+    webhook: WebhookReceiver | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Update]:
     """Every update of a type, as it arrives at this side's service.
@@ -54,21 +45,37 @@ def updates(
     client : SyncServiceClient, optional
         The service of this node; by default the one of the settings.
     poll_interval : float, default 10
-        Seconds between two looks at a service that cannot wait.
+        Seconds between two looks at a service that cannot wait, varied by a tenth.
     timeout : float, optional
         End after so many seconds without an update; by default never.
+    only_latest : bool or callable, default False
+        Of several objects that carry versions of the same thing, hand out the newest and
+        acknowledge the others unseen. True: those whose manifests have the same name; a callable
+        makes a name of `ObjectMetaData`, such as ``lambda meta: meta.object_type``.
+    state : path, optional
+        A small file that remembers what was processed: a program that crashed after its work and
+        before the acknowledgement is not given the update again. One for each program.
+    webhook : WebhookReceiver, optional
+        Makes a service that cannot wait tell when something arrives.
     stop : threading.Event, optional
-        End when it is set.
+        End when it is set, at once, also in the middle of a wait.
 
     Yields
     ------
     Update
-        A new version of an object, or its deletion.
+        A new version of an object, or its deletion; the oldest first.
 
     Raises
     ------
-    AccessDeniedError
-        The service does not accept the credentials.
+    InvalidMetaDataError, SettingsError
+        The type is no name, `poll_interval` is not positive, `state` is in use.
+    AccessDeniedError, ServiceError
+        The service refuses the first look; a refusal after that is taken for an outage.
+
+    See Also
+    --------
+    updates_async : The same for ``async for``.
+    SyncServiceClient.start_polling_for_updates : The same in the background.
 
     Examples
     --------
@@ -81,6 +88,78 @@ def updates(
     ...         break
     b'data'
     """
+    with _state(state) as processed:
+        yield from _updates(
+            object_type, client, poll_interval, timeout, only_latest, processed, webhook, stop
+        )
+
+
+async def updates_async(
+    object_type: str,
+    *,
+    client: SyncServiceClient | None = None,
+    poll_interval: float = 10.0,
+    timeout: float | None = None,
+    only_latest: bool | NameOf = False,
+    state: str | os.PathLike[str] | None = None,
+    webhook: WebhookReceiver | None = None,
+) -> AsyncIterator[Update]:
+    """The same as `updates`, for ``async for``; also in a notebook, whose loop goes on.
+
+    Take each update in an ``async with`` block. What waits and sends runs in a thread while it
+    does; to cancel the task breaks it off at once.
+
+    Parameters
+    ----------
+    object_type, client, poll_interval, timeout, only_latest, state, webhook
+        As for `updates`.
+
+    Yields
+    ------
+    Update
+        A new version of an object, or its deletion. Its methods block: call those that fetch or
+        load much as ``await asyncio.to_thread(update.load)``.
+
+    Raises
+    ------
+    InvalidMetaDataError, SettingsError, AccessDeniedError, ServiceError
+        As `updates`.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> from syncnb import LocalFleet, publish
+    >>> async def first(client):
+    ...     async for update in updates_async("example", client=client):
+    ...         async with update:
+    ...             return update.load()
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     asyncio.run(first(fleet.node("node1")))
+    b'data'
+    """
+    from syncnb.client.threads import iterate_in_threads  # asyncio only where it is used
+
+    interrupt = Interrupt()
+    with _state(state) as processed:
+        found = _updates(
+            object_type, client, poll_interval, timeout, only_latest, processed, webhook, interrupt
+        )
+        async with contextlib.aclosing(iterate_in_threads(found, interrupt)) as steps:
+            async for update in steps:
+                yield update
+
+
+def _updates(
+    object_type: str,
+    client: SyncServiceClient | None,
+    poll_interval: float,
+    timeout: float | None,
+    only_latest: bool | NameOf,
+    processed: Processed | None,
+    webhook: WebhookReceiver | None,
+    stop: threading.Event | Interrupt | None,
+) -> Iterator[Update]:
     client = client or default_client()
     for meta_data in iter_updates(
         client,
@@ -88,254 +167,19 @@ def updates(
         poll_interval=poll_interval,
         timeout=timeout,
         redeliver=_AGAIN_AFTER,
+        only_latest=only_latest,
+        processed=processed,
+        webhook=webhook,
         stop=stop,
     ):
-        update = Update(meta_data, client)
+        update = Update(meta_data, client, processed)
         try:
             yield update
         finally:
             update.close()
 
 
-class Update:
-    """One version of an object that arrived, or its deletion.
-
-    Parameters
-    ----------
-    meta_data : ObjectMetaData
-        As the service has them.
-    client : SyncServiceClient
-        The service.
-
-    Examples
-    --------
-    >>> client = SyncServiceClient("http://127.0.0.1:8081")
-    >>> Update(ObjectMetaData(object_type="model", object_id="defects", version="1.2.0"), client)
-    <Update model/defects 1.2.0>
-    """
-
-    def __init__(self, meta_data: ObjectMetaData, client: SyncServiceClient) -> None:
-        self.meta_data, self.client = meta_data, client
-        self._folder: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """The object's ID."""
-        return self.meta_data.object_id
-
-    @property
-    def version(self) -> str:
-        """The version that was published."""
-        return self.meta_data.version
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it is a deletion: there are no data, and what was loaded should go."""
-        return self.meta_data.deleted
-
-    @property
-    def manifest(self) -> Manifest | None:
-        """What travelled beside the data; None if another tool published it.
-
-        Raises
-        ------
-        InvalidManifestError
-            There is one, but it cannot be read.
-        """
-        return Manifest.from_description(self.meta_data.description)
-
-    def path(self) -> Path:
-        """The data as a file, checked; it is gone after the ``with`` block.
-
-        Returns
-        -------
-        Path
-            Named as the publisher named it.
-
-        Raises
-        ------
-        DigestMismatchError
-            The bytes are not those that were published.
-        DataError
-            It is a deletion, or the manifest is broken.
-        ObjectNotFoundError, ServiceError, ConnectionFailedError
-            The service does not give them.
-        """
-        if self.deleted:
-            raise DataError(
-                self._subject, "it was deleted, so it has no data", "look at update.deleted first"
-            )
-        manifest = self.manifest
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
-        # A name from the wire becomes a name in this folder and nothing else.
-        wanted = manifest.file_name if manifest is not None else ""
-        path = self._folder / (Path(wanted).name or "data")
-        if not path.exists():
-            self.client.download_object_data(self.meta_data, path)
-            if manifest is not None:
-                self._check(path, manifest)
-        return path
-
-    def load(self, *, trusted: Trusted = False) -> Any:
-        """The object that was published.
-
-        Parameters
-        ----------
-        trusted : bool or sequence of str, default False
-            True, or the names of the types that may be loaded, for formats that can hold code.
-
-        Returns
-        -------
-        object
-            What the publisher passed; a path for a file, bytes if nothing is known of the data.
-
-        Raises
-        ------
-        DigestMismatchError
-            The bytes are not those that were published.
-        UntrustedDataError
-            Loading could run code, and `trusted` does not cover it; what was found is listed.
-        LoadError
-            The format's library refuses the data, or no codec knows the format.
-        DataError, ServiceError, ConnectionFailedError
-            As `path`.
-        """
-        path, manifest = self.path(), self.manifest
-        registry = default_registry()
-        if manifest is None:
-            codec = registry.for_suffix(Path(self.name).suffix) or registry.for_format("bytes")
-        else:
-            codec = registry.for_format(manifest.format)
-        if codec is None:
-            raise LoadError(
-                self._subject,
-                f"no codec reads the format {manifest.format if manifest else ''!r}",
-                "update syncnb, install the codec, or use update.path()",
-            )
-        if manifest is not None and manifest.codec != f"{codec.name}/{codec.version}":
-            raise LoadError(
-                self._subject,
-                f"it was written by {manifest.codec}, here is {codec.name}/{codec.version}",
-                "update syncnb, or use update.path()",
-            )
-        return codec.load(path, subject=self._subject, trusted=trusted)
-
-    def save(self, folder: Path | str) -> Path:
-        """Keep the data, checked, as a file in a folder.
-
-        Parameters
-        ----------
-        folder : path
-            Made if it is not there.
-
-        Returns
-        -------
-        Path
-            The file; what had its name is replaced.
-
-        Raises
-        ------
-        DataError, ServiceError, ConnectionFailedError, OSError
-            As `path`; the file cannot be written.
-        """
-        path = self.path()
-        target = Path(folder) / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(path, part)
-        part.replace(target)
-        return target
-
-    def consumed(self) -> None:
-        """Acknowledge it: this node is done with it. The ``with`` block does this.
-
-        If a newer version has arrived meanwhile, nothing is acknowledged: that one comes next.
-
-        Raises
-        ------
-        AccessDeniedError, ServiceError, ConnectionFailedError
-            The service does not take it, or is away for two minutes.
-        """
-        if self.deleted:
-            self._acknowledge(self.client.mark_object_deleted)
-        else:
-            self._acknowledge(self.client.mark_object_consumed)
-
-    def received(self) -> None:
-        """Take note of it and keep it available: it is not handed out again before a restart.
-
-        Raises
-        ------
-        AccessDeniedError, ServiceError, ConnectionFailedError
-            The service does not take it, or is away for two minutes.
-        """
-        self._acknowledge(self.client.mark_object_received)
-
-    def close(self) -> None:
-        """Remove the temporary files."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if kind is None:
-                self.consumed()
-        finally:
-            self.close()
-
-    def __repr__(self) -> str:
-        what = " (deleted)" if self.deleted else ""
-        name = f"{self.meta_data.object_type}/{self.name} {self.version}".rstrip()
-        return f"<Update {name}{what}>"
-
-    @property
-    def _subject(self) -> str:
-        return f"object {self.meta_data.object_type}/{self.name}"
-
-    def _check(self, path: Path, manifest: Manifest) -> None:
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
-        if actual != manifest.sha256 or path.stat().st_size != manifest.size:
-            path.unlink()
-            raise DigestMismatchError(self._subject, manifest.sha256, actual)
-
-    def _acknowledge(self, mark: Any) -> None:
-        """Mark this version; over an outage, since the service may be restarting.
-
-        After a call that broke nobody knows whether it was carried out, so a refusal of a later one
-        is looked at: if this version is not there any more, it was.
-        """
-
-        def once() -> None:
-            if not self._still_there():
-                return
-            try:
-                mark(self.meta_data)
-            except (RequestRefusedError, ObjectNotFoundError):
-                if self._still_there():
-                    raise
-
-        persistently(once, timeout=_ACKNOWLEDGE_TIMEOUT)
-
-    def _still_there(self) -> bool:
-        """Whether this very version waits for an acknowledgement."""
-        meta = self.meta_data
-        try:
-            present = self.client.get_object_metadata(meta.object_type, meta.object_id)
-            status = self.client.get_object_status(meta.object_type, meta.object_id)
-        except ObjectNotFoundError:
-            return False
-        if (present.instance_id, present.deleted) != (meta.instance_id, meta.deleted):
-            log.info("%s has a newer version, so %s is not acknowledged", self._subject, self)
-            return False
-        return status in ("completelyReceived", "objreceived", "objdeleted")
+def _state(
+    path: str | os.PathLike[str] | None,
+) -> contextlib.AbstractContextManager[Processed | None]:
+    return contextlib.nullcontext() if path is None else Processed(path)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from syncnb.client import updates
+import logging
+
 from syncnb.client.calls import Calls
 from syncnb.client.reading import values_of
+from syncnb.client.watched import Watched
+from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Listing, ObjectMetaData, check_name
+
+log = logging.getLogger("syncnb")
 
 
 class ArrivalCalls(Calls):
@@ -54,7 +59,7 @@ class ArrivalCalls(Calls):
 
     def watch_updated_objects(
         self, object_type: str, *, received: bool = False, etag: str = "", wait: float = 20.0
-    ) -> updates.Watched[ObjectMetaData]:
+    ) -> Watched[ObjectMetaData]:
         """The same, answered when there is something new, by a service that can wait.
 
         Parameters
@@ -101,7 +106,7 @@ class ArrivalCalls(Calls):
         )
         if answer.status_code == 304:
             return watched([])
-        return watched(values_of(answer, "watch_updated_objects", ObjectMetaData))
+        return watched(values_of(answer, "watch_updated_objects", ObjectMetaData, left_out=_told))
 
     def mark_object_received(self, meta_data: ObjectMetaData) -> None:
         """Tell this side's service that an application took note of an object and keeps it.
@@ -190,3 +195,8 @@ class ArrivalCalls(Calls):
         ...     node.mark_object_deleted(found[0])
         """
         self._put(meta_data, "mark_object_deleted", "deleted")
+
+
+def _told(error: InvalidMetaDataError) -> None:
+    """One object that cannot be read must not hide all others from a loop."""
+    log.warning("an object is left out of the updates: %s", error)

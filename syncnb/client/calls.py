@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import requests
 
-from syncnb.client import updates
 from syncnb.client.transport import Transport
+from syncnb.client.watched import Watching
 from syncnb.errors import WrongSideError
 from syncnb.metadata import ObjectMetaData, check_name
 
@@ -99,7 +99,7 @@ class Calls:
         etag: str,
         wait: float,
         params: Mapping[str, str],
-    ) -> tuple[requests.Response, updates.Watching]:
+    ) -> tuple[requests.Response, Watching]:
         headers = {"Prefer": f"wait={max(int(wait), 1)}"} if wait > 0 else {}
         if etag:
             headers["If-None-Match"] = etag
@@ -113,4 +113,4 @@ class Calls:
             patience=wait,
             accept=(304, 404),
         )
-        return answer, updates.Watching(answer, etag)
+        return answer, Watching(answer, etag)

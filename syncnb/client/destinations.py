@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from syncnb.client import updates
 from syncnb.client.calls import Calls
 from syncnb.client.reading import values_of
+from syncnb.client.watched import Watched
 from syncnb.metadata import (
     Destination,
     DestinationStatus,
@@ -148,7 +148,7 @@ class DestinationCalls(Calls):
 
     def watch_object_destinations(
         self, object_type: str, object_id: str, *, etag: str = "", wait: float = 20.0
-    ) -> updates.Watched[DestinationStatus]:
+    ) -> Watched[DestinationStatus]:
         """The same, answered when something changed, by a service that can wait.
 
         Parameters

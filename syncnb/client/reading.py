@@ -40,7 +40,13 @@ def value_of(answer: requests.Response, operation: str, read: Callable[[Json], T
     return _read(answer, operation, json_object(answer, operation), read)
 
 
-def values_of(answer: requests.Response, operation: str, kind: type[V]) -> Listing[V]:
+def values_of(
+    answer: requests.Response,
+    operation: str,
+    kind: type[V],
+    *,
+    left_out: Callable[[InvalidMetaDataError], object] | None = None,
+) -> Listing[V]:
     """The values that an answer lists.
 
     Parameters
@@ -51,6 +57,8 @@ def values_of(answer: requests.Response, operation: str, kind: type[V]) -> Listi
         The call, for errors.
     kind : type
         Of the values.
+    left_out : callable, optional
+        Told of each value that is none, instead of an error.
 
     Returns
     -------
@@ -66,7 +74,15 @@ def values_of(answer: requests.Response, operation: str, kind: type[V]) -> Listi
     if not all(isinstance(item, dict) for item in items):
         raise unexpected(answer, operation, "it is not an array of objects")
     read: Callable[[Json], V] = kind.from_json
-    return Listing((_read(answer, operation, item, read) for item in items), of=kind)
+    if left_out is None:
+        return Listing((_read(answer, operation, item, read) for item in items), of=kind)
+    found = []
+    for item in items:
+        try:
+            found.append(read(item))
+        except InvalidMetaDataError as error:
+            left_out(error)
+    return Listing(found, of=kind)
 
 
 def texts_of(answer: requests.Response, operation: str, of: str) -> Listing[str]:

@@ -1,0 +1,271 @@
+"""One version of an object that arrived: checked, loaded, acknowledged."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from syncnb.client import SyncServiceClient
+from syncnb.client.acknowledging import Mark, acknowledge
+from syncnb.client.patience import persistently
+from syncnb.client.processed import Processed
+from syncnb.codecs import default_registry
+from syncnb.codecs.registry import Trusted
+from syncnb.errors import DataError, DigestMismatchError, LoadError
+from syncnb.manifest import Manifest
+from syncnb.metadata import ObjectMetaData
+
+_ACKNOWLEDGE_TIMEOUT = 120.0  # seconds that the service may be away while an update is acknowledged
+
+
+class Update:
+    """One version of an object that arrived, or its deletion.
+
+    Parameters
+    ----------
+    meta_data : ObjectMetaData
+        As the service has them.
+    client : SyncServiceClient
+        The service.
+    processed : Processed, optional
+        Takes note of it before it is acknowledged.
+
+    Examples
+    --------
+    >>> client = SyncServiceClient("http://127.0.0.1:8081")
+    >>> Update(ObjectMetaData(object_type="model", object_id="defects", version="1.2.0"), client)
+    <Update model/defects 1.2.0>
+    """
+
+    def __init__(
+        self,
+        meta_data: ObjectMetaData,
+        client: SyncServiceClient,
+        processed: Processed | None = None,
+    ) -> None:
+        self.meta_data, self.client = meta_data, client
+        self._processed = processed
+        self._folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The object's ID."""
+        return self.meta_data.object_id
+
+    @property
+    def version(self) -> str:
+        """The version that was published."""
+        return self.meta_data.version
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is a deletion: there are no data, and what was loaded should go."""
+        return self.meta_data.deleted
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What travelled beside the data; None if another tool published it.
+
+        Raises
+        ------
+        InvalidManifestError
+            There is one, but it cannot be read.
+        """
+        return Manifest.from_description(self.meta_data.description)
+
+    def path(self) -> Path:
+        """The data as a file, checked; it is gone after the ``with`` block.
+
+        Returns
+        -------
+        Path
+            Named as the publisher named it.
+
+        Raises
+        ------
+        DigestMismatchError
+            The bytes are not those that were published.
+        DataError
+            It is a deletion, or the manifest is broken.
+        ObjectNotFoundError, ServiceError, ConnectionFailedError
+            The service does not give them.
+        """
+        if self.deleted:
+            raise DataError(
+                self._subject, "it was deleted, so it has no data", "look at update.deleted first"
+            )
+        manifest = self.manifest
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
+        # A name from the wire becomes a name in this folder and nothing else.
+        wanted = manifest.file_name if manifest is not None else ""
+        path = self._folder / (Path(wanted).name or "data")
+        if not path.exists():
+            self.client.download_object_data(self.meta_data, path)
+            if manifest is not None:
+                self._check(path, manifest)
+        return path
+
+    def load(self, *, trusted: Trusted = False) -> Any:
+        """The object that was published.
+
+        Parameters
+        ----------
+        trusted : bool or sequence of str, default False
+            True, or the names of the types that may be loaded, for formats that can hold code.
+
+        Returns
+        -------
+        object
+            What the publisher passed; a path for a file, bytes if nothing is known of the data.
+
+        Raises
+        ------
+        DigestMismatchError
+            The bytes are not those that were published.
+        UntrustedDataError
+            Loading could run code, and `trusted` does not cover it; what was found is listed.
+        LoadError
+            The format's library refuses the data, or no codec knows the format.
+        DataError, ServiceError, ConnectionFailedError
+            As `path`.
+        """
+        path, manifest = self.path(), self.manifest
+        registry = default_registry()
+        if manifest is None:
+            codec = registry.for_suffix(Path(self.name).suffix) or registry.for_format("bytes")
+        else:
+            codec = registry.for_format(manifest.format)
+        if codec is None:
+            raise LoadError(
+                self._subject,
+                f"no codec reads the format {manifest.format if manifest else ''!r}",
+                "update syncnb, install the codec, or use update.path()",
+            )
+        if manifest is not None and manifest.codec != f"{codec.name}/{codec.version}":
+            raise LoadError(
+                self._subject,
+                f"it was written by {manifest.codec}, here is {codec.name}/{codec.version}",
+                "update syncnb, or use update.path()",
+            )
+        return codec.load(path, subject=self._subject, trusted=trusted)
+
+    def save(self, folder: Path | str) -> Path:
+        """Keep the data, checked, as a file in a folder.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+
+        Returns
+        -------
+        Path
+            The file; what had its name is replaced.
+
+        Raises
+        ------
+        DataError, ServiceError, ConnectionFailedError, OSError
+            As `path`; the file cannot be written.
+        """
+        path = self.path()
+        target = Path(folder) / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(path, part)
+        part.replace(target)
+        return target
+
+    def consumed(self) -> None:
+        """Acknowledge it: this node is done with it. The ``with`` block does this.
+
+        If a newer version has arrived meanwhile, nothing is acknowledged: that one comes next.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not take it, or is away for two minutes.
+        OSError
+            The state file cannot be written; nothing is acknowledged then.
+        """
+        mark: Mark = "deleted" if self.deleted else "consumed"
+        if self._processed is not None:
+            self._processed.add(self.meta_data, mark)
+        self._acknowledge(mark)
+        if self._processed is not None:
+            self._processed.acknowledged(self.meta_data)
+
+    def received(self) -> None:
+        """Take note of it and keep it available: it is not handed out again before a restart.
+
+        With a state file it is not handed out again after one either.
+
+        Raises
+        ------
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not take it, or is away for two minutes.
+        OSError
+            The state file cannot be written; nothing is acknowledged then.
+        """
+        if self._processed is not None:
+            self._processed.add(self.meta_data, None)
+        self._acknowledge("received")
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self.consumed()
+        finally:
+            self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        from syncnb.client.threads import in_thread
+
+        await in_thread(lambda: self.__exit__(kind, error, trace))
+
+    def __repr__(self) -> str:
+        what = " (deleted)" if self.deleted else ""
+        name = f"{self.meta_data.object_type}/{self.name} {self.version}".rstrip()
+        return f"<Update {name}{what}>"
+
+    @property
+    def _subject(self) -> str:
+        return f"object {self.meta_data.object_type}/{self.name}"
+
+    def _check(self, path: Path, manifest: Manifest) -> None:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != manifest.sha256 or path.stat().st_size != manifest.size:
+            path.unlink()
+            raise DigestMismatchError(self._subject, manifest.sha256, actual)
+
+    def _acknowledge(self, mark: Mark) -> None:
+        persistently(
+            lambda: acknowledge(self.client, self.meta_data, mark), timeout=_ACKNOWLEDGE_TIMEOUT
+        )
