@@ -18,6 +18,7 @@ from syncnb.client.object_acls import ObjectAclCalls
 from syncnb.client.objects import ObjectCalls
 from syncnb.client.placement import PlacementCalls
 from syncnb.client.policies import PolicyCalls
+from syncnb.client.polling import PollingCalls
 from syncnb.client.transport import Transport
 from syncnb.client.webhooks import WebhookCalls
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT
@@ -29,6 +30,7 @@ class SyncServiceClient(
     DataCalls,
     ListCalls,
     ArrivalCalls,
+    PollingCalls,
     WebhookCalls,
     DestinationCalls,
     PlacementCalls,
@@ -105,8 +107,11 @@ class SyncServiceClient(
         return self._transport.url
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
-        self._transport.close()
+        """Stop the pollers and close the connections; a later call opens new ones."""
+        try:
+            self.stop_polling_for_updates()
+        finally:
+            self._transport.close()
 
     def __enter__(self) -> Self:
         return self

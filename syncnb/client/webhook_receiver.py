@@ -103,7 +103,7 @@ class WebhookReceiver:
             return
         self._server = WebhookServer(self._host, self._port, self._secret, self._called)
         try:
-            self._register("register")
+            self._client.register_webhook(self.object_type, self._registered)
         except BaseException:
             self._stop_server()
             raise
@@ -119,7 +119,7 @@ class WebhookReceiver:
         interrupt = Interrupt()
         try:
             with interrupt.after(_PATIENCE), interrupt.requests():
-                self._register("delete")
+                self._client.delete_webhook(self.object_type, self._registered)
         except (ConnectionFailedError, ServiceError) as error:
             log.warning("a webhook for %r stays registered: %s", self.object_type, error)
         finally:
@@ -133,7 +133,7 @@ class WebhookReceiver:
         """
         if self._server is not None:
             try:
-                self._register("register")
+                self._client.register_webhook(self.object_type, self._registered)
             except SyncError as error:
                 log.warning("a webhook for %r is not registered: %s", self.object_type, error)
 
@@ -169,20 +169,16 @@ class WebhookReceiver:
         return f"<code>{html.escape(repr(self))}</code>"
 
     @property
+    def _registered(self) -> str:
+        return f"{self._base}/{self._secret}"
+
+    @property
     def _base(self) -> str:
         if self._url is not None:
             return self._url.rstrip("/")
         host = f"[{self._host}]" if ":" in self._host else self._host
         port = self._port if self._server is None else self._server.port
         return f"http://{host}:{port}"
-
-    def _register(self, action: str) -> None:
-        self._client._call(
-            "PUT",
-            self.object_type,
-            operation=f"{action}_webhook",
-            json={"action": action, "url": f"{self._base}/{self._secret}"},
-        )
 
     def _called(self) -> None:
         with self._lock:
