@@ -1,0 +1,33 @@
+"""The examples of docs/updates.md run."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from syncnb import LocalFleet, publish
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "updates.md").read_text("utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_example_runs(fleet: LocalFleet, tmp_path: Path, number: int) -> None:
+    """With one object that waits, which it takes."""
+    example = EXAMPLES[number].replace('"model"', f'"model{number}"')
+    publication = publish(b"1", f"model{number}", "one", dest_type="edge", client=fleet.cloud)
+    publication.wait("delivered", nodes=2)
+    names: dict[str, Any] = {"client": fleet.node("node1"), "folder": tmp_path, "models": []}
+    exec("import asyncio, syncnb", names)  # noqa: S102
+    exec(example, names)  # noqa: S102
+    if "first_model" in names:
+        names["model"] = asyncio.run(names["first_model"]())
+    if "newest" in names:
+        assert [update.name for update in names["newest"]] == ["one"]
+        assert [update.name for update in names["of_a_kind"]] == ["one"]
+    if "model" in names:
+        assert names["model"] == b"1"
