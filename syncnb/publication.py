@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Self
 
 from syncnb.client import SyncServiceClient, default_client
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _LONG_WAIT = 20.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
+_TYPES = 5  # of nodes, that a notice lists
 _COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
 # A node that consumed an object had it delivered.
 _SHOWN = {"delivering": "sent"}  # what the table calls it
@@ -221,7 +224,9 @@ class Publication:
             left = deadline - time.monotonic()
             if left <= 0:
                 missing = [_said(row) for row in late]
-                if not missing and nodes:
+                if not rows and (nobody := self.notice):
+                    missing = [nobody.rstrip(".?")]
+                elif not missing and nodes:
                     missing = [f"{len(rows)} of {nodes} nodes are registered for it"]
                 raise WaitTimeoutError(self.title, status, timeout, missing)
             try:
@@ -292,6 +297,18 @@ class Publication:
             time.sleep(pause)
         return changed
 
+    @property
+    def notice(self) -> str:
+        """Why there are no rows, if no node has the type that it goes to; asks the service."""
+        dest_type = self.meta_data.dest_type
+        if self._seen or not dest_type or not self.client.org_id:
+            return ""
+        try:
+            found = Counter(node.dest_type for node in self.client.get_destinations())
+        except SyncError:  # it does not answer, or not to this caller
+            return ""
+        return "" if dest_type in found else _nobody(dest_type, found)
+
     def done(self) -> bool:
         """Whether nothing more is expected to change."""
         rows = self._rows()
@@ -351,6 +368,21 @@ class Publication:
         """Look once, so that what is shown is true now; a service that is away shows the last."""
         with contextlib.suppress(SyncError):
             self.wait_for_change(0)
+
+
+def _nobody(dest_type: str, found: Mapping[str, int]) -> str:
+    """That no node has a type, and which types there are.
+
+    Examples
+    --------
+    >>> _nobody("camrea", {"camera": 3, "gate": 1})
+    "No node of type 'camrea' is registered, but 'camera' (3), 'gate' (1). Did you mean 'camera'?"
+    """
+    shown = ", ".join(f"{name!r} ({found[name]})" for name in sorted(found)[:_TYPES])
+    shown += ", ..." if len(found) > _TYPES else ""
+    said = f"No node of type {dest_type!r} is registered" + (f", but {shown}" if shown else "")
+    near = get_close_matches(dest_type, found, n=1)
+    return f"{said}. Did you mean {near[0]!r}?" if near else f"{said}."
 
 
 def _frame(rows: Sequence[DeliveryRow]) -> pd.DataFrame:

@@ -33,6 +33,8 @@ _URGENCY = {"bad": 0, "waiting": 1, "near": 2, "gone": 3, "good": 4}
 class TableSource(Protocol):
     """What can be shown as a table: a publication, or anything else with these five members.
 
+    A text `notice` may say why there are no rows.
+
     Values of the columns ``status``, ``since`` (ISO 8601) and ``message`` are drawn in their own
     way; the first column names the row.
     """
@@ -204,7 +206,10 @@ def read(source: TableSource) -> Snapshot:
     """
     done = source.done()  # before the rows, or the last change could be missing from a done table
     rows = tuple({key: str(value) for key, value in row.items()} for row in source.rows())
-    return Snapshot(title=source.title, columns=_above(source.columns), rows=rows, done=done)
+    notice = "" if rows else str(getattr(source, "notice", ""))  # a source may say why
+    return Snapshot(
+        title=source.title, columns=_above(source.columns), rows=rows, done=done, notice=notice
+    )
 
 
 def _above(columns: Sequence[str]) -> tuple[str, ...]:

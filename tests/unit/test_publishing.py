@@ -329,8 +329,16 @@ def test_wait_names_who_is_missing(fleet: LocalFleet) -> None:
     with pytest.raises(WaitTimeoutError, match=r"edge/node1: deliver.*edge/node2: deliver"):
         publication.wait("consumed", timeout=1.0)
     nobody = publish(b"x", name, "b", dest_type="nobody", client=fleet.cloud)
-    with pytest.raises(WaitTimeoutError, match="no node is registered"):
+    with pytest.raises(WaitTimeoutError, match=r"No node of type 'nobody' .* 'edge' \(2\)"):
         nobody.wait("delivered", timeout=0.3)
+
+
+def test_mistyped_type_of_node_is_told(fleet: LocalFleet) -> None:
+    """In the table, as text and as HTML, with the one that was meant."""
+    publication = publish(b"x", fresh(), "a", dest_type="egde", client=fleet.cloud)
+    for shown in (repr(publication), publication._repr_html_()):
+        assert "mean" in shown
+    assert "mean" not in repr(publish(b"x", fresh(), "a", client=fleet.cloud))
 
 
 def test_reports_become_one_frame(fleet: LocalFleet) -> None:
