@@ -11,6 +11,7 @@ import aiohttp
 from yarl import URL
 
 from syncnb.service.config import MIB
+from syncnb.service.resolving import Resolver
 from syncnb.version import __version__
 
 USER_AGENT = f"syncnb/{__version__}"  # by it a CSS of ours knows who repeats a failed upload
@@ -88,7 +89,9 @@ class HttpTransport:
     ) -> None:
         self._base, self._connect_timeout = base, connect_timeout
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30, ssl=tls or True),
+            connector=aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=30, ssl=tls or True, resolver=Resolver()
+            ),
             auto_decompress=False,  # so it must not ask for it either
             headers={"Accept-Encoding": "identity", "User-Agent": USER_AGENT},
             read_bufsize=MIB,

@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from syncnb.service.core import Service
+from syncnb.service.resolving import Resolver
 from syncnb.service.store import StoreError, WebhookCall
 from syncnb.service.store.webhooks import WEBHOOK_CALLS
 
@@ -53,7 +54,7 @@ class Webhooks:
         async with (
             aiohttp.ClientSession(
                 timeout=timeout,
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, resolver=Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
             ) as session,
             asyncio.TaskGroup() as group,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
 import requests
 
 from tests.service.conftest import ADMIN, Start, until
@@ -102,6 +105,32 @@ def test_node_that_stops_in_a_transfer_goes_on_where_it_was(start: Start) -> Non
     url = f"{second.url}/api/v1/objects/t/big/data"
     until(lambda: requests.get(url, auth=ADMIN, timeout=30).content == bytes(size))
     assert fetched() < size + (3 << 20)
+
+
+_SLOW_NAMES = """
+import pathlib, socket, time
+real = socket.getaddrinfo
+def slow(host, *arguments, **more):
+    if host != "slow.example":
+        return real(host, *arguments, **more)
+    pathlib.Path(__file__).with_name("asked").touch()
+    time.sleep(60)
+socket.getaddrinfo = slow
+"""
+
+
+def test_name_server_that_does_not_answer_keeps_no_service_from_stopping(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lookup cannot be called off, so nobody waits for it."""
+    (tmp_path / "sitecustomize.py").write_text(_SLOW_NAMES)
+    path = (str(tmp_path), os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    ess = start("ess", "--css", "http://slow.example:9", "--org", "acme", "--node", "edge/node1")
+    until((tmp_path / "asked").exists)
+    began = time.monotonic()
+    assert ess.stop() == 0
+    assert time.monotonic() - began < 10
 
 
 def test_hang_up_leaves_a_service_without_certificates_alone(start: Start) -> None:
