@@ -19,6 +19,7 @@ SyncError
 ├── WaitTimeoutError               nodes did not get there in time (TimeoutError)
 ├── DataError                      the data of an object cannot be used
 │   ├── DigestMismatchError        they are not the bytes that were published
+│   ├── ObjectReplacedError        the object changed while they were read
 │   ├── InvalidManifestError       what travels beside them cannot be read
 │   ├── UntrustedDataError         loading could run code, and nobody vouched for it
 │   └── LoadError                  the format's own library refused them
@@ -361,17 +362,42 @@ class DigestMismatchError(DataError):
     subject : str
         Which object.
     expected, actual : str
-        SHA-256 in hexadecimal: of the manifest, and of the bytes.
+        SHA-256 in hexadecimal: of the manifest or the caller, and of the bytes.
     """
 
     def __init__(self, subject: str, expected: str, actual: str) -> None:
         super().__init__(
             subject,
-            f"its bytes have SHA-256 {actual[:16]}..., its manifest says {expected[:16]}...",
+            f"its bytes have SHA-256 {actual[:16]}..., {expected[:16]}... was expected",
             "It was damaged or exchanged on the way and is not acknowledged: publish it again",
         )
         self.args = (subject, expected, actual)
         self.expected, self.actual = expected, actual
+
+
+class ObjectReplacedError(DataError):
+    """The object changed while its data were read; what was read is not to be used.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    version, present : int
+        The version that was read, and the one that is there now, as ``data_id`` or
+        ``instance_id`` of the metadata; 0 if there is none any more.
+    """
+
+    def __init__(self, subject: str, version: int, present: int) -> None:
+        what = f"replaced by version {present}" if present else "deleted"
+        super().__init__(
+            subject,
+            f"it was {what} while version {version} was read",
+            "Get its metadata again and read what is there now"
+            if present
+            else "See what is there with client.get_objects(object_type)",
+        )
+        self.args = (subject, version, present)
+        self.version, self.present = version, present
 
 
 class InvalidManifestError(DataError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from syncnb.errors import (
     TransferBrokenError,
 )
 
-META = ObjectMetaData(object_type="t", object_id="i", object_size=10)
+META = ObjectMetaData(object_type="t", object_id="i", object_size=10, instance_id=1)
 
 
 def answer(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
@@ -98,13 +99,15 @@ def test_download_that_breaks_says_where_to_go_on(cut: int) -> None:
         server(answer(200, b"0123456789"[:cut], length=10)) as (url, _),
         pytest.raises(TransferBrokenError) as caught,
     ):
-        SyncServiceClient(url).fetch_object_data(META, out)
+        SyncServiceClient(url).fetch_object_data(META, out, retries=0)
     assert (caught.value.offset, out.getvalue()) == (cut, b"0123456789"[:cut])
 
 
 def test_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
     """The second request asks for the rest only, and the file appears complete."""
-    answers = (answer(200, b"01234", length=10), answer(206, b"56789"))
+    present = answer(200, json.dumps(META.to_json()).encode())
+    rest = answer(206, b"56789", "Content-Range: bytes 5-9/10")
+    answers = (answer(200, b"01234", length=10), rest, present, present)
     with server(*answers) as (url, requests):
         path = SyncServiceClient(url).download_object_data(META, tmp_path / "data")
     assert path.read_bytes() == b"0123456789"
@@ -115,7 +118,10 @@ def test_broken_download_goes_on_where_it_broke(tmp_path: Path) -> None:
 def test_body_of_the_wrong_length_is_refused() -> None:
     """Eleven bytes of an object of ten."""
     with (
-        server(answer(200, b"0123456789X")) as (url, _),
+        server(answer(200, b"0123456789X"), answer(200, json.dumps(META.to_json()).encode())) as (
+            url,
+            _,
+        ),
         pytest.raises(TransferBrokenError, match="the length is wrong"),
     ):
         SyncServiceClient(url).read_object_data(META)

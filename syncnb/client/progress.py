@@ -1,0 +1,214 @@
+"""How far a transfer is: a bar in notebooks and terminals, a callback, or nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from importlib import import_module
+from typing import Any, Protocol
+
+Progress = Callable[[int, int | None], object] | bool | None
+_EVERY = 0.1  # seconds between two reports
+_QUIET = 1.0  # seconds that a transfer may take before it gets a bar
+_UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+
+
+class Bar(Protocol):
+    """Shows how far a transfer is."""
+
+    def show(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it anew."""
+
+    def close(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it for the last time."""
+
+
+class Meter:
+    """Counts the bytes of a transfer and reports them.
+
+    Parameters
+    ----------
+    title : str
+        What is transferred.
+    total : int or None
+        Bytes in all, if that is known.
+    progress : callable, bool or None
+        Called with bytes done and in all; False for nothing, True for a bar, None for a bar where
+        a person looks on.
+    """
+
+    def __init__(self, title: str, total: int | None, progress: Progress) -> None:
+        self._total, self._callback = total, progress if callable(progress) else None
+        self._bar = None if callable(progress) else _bar(title, progress)
+        self._done, self._lock = 0, threading.Lock()
+        self._started = time.monotonic()
+        self._reported, self._drawn = self._started, False
+
+    def add(self, number: int) -> None:
+        """More bytes are done; report it now and then."""
+        self._done += number
+        self.show()
+
+    def count(self, number: int) -> None:
+        """More bytes are done; for threads beside the one that calls `show`."""
+        with self._lock:
+            self._done += number
+
+    def restart(self, done: int = 0) -> None:
+        """Go on from an earlier byte."""
+        with self._lock:
+            self._done = done
+
+    def show(self) -> None:
+        """Report, unless that was done just now."""
+        now = time.monotonic()
+        if now - self._reported < _EVERY:
+            return
+        self._reported = now
+        if self._callback is not None:
+            self._callback(self._done, self._total)
+        elif self._bar is not None and now - self._started >= _QUIET:
+            self._drawn = True
+            self._bar.show(self._done, self._total, now - self._started)
+
+    def close(self, *, complete: bool) -> None:
+        """Report for the last time."""
+        if self._callback is not None and complete:
+            self._callback(self._done, self._total)
+        if self._bar is not None and self._drawn:
+            self._bar.close(self._done, self._total, time.monotonic() - self._started)
+
+
+@contextmanager
+def metering(title: str, total: int | None, progress: Progress) -> Iterator[Meter]:
+    """A meter for the block."""
+    meter = Meter(title, total, progress)
+    try:
+        yield meter
+    except BaseException:
+        meter.close(complete=False)
+        raise
+    meter.close(complete=True)
+
+
+class TerminalBar:
+    """One line of a terminal, drawn again and again.
+
+    Parameters
+    ----------
+    title : str
+        What is transferred.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def show(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it anew."""
+        sys.stderr.write(f"\r\x1b[K{self._line(done, total, seconds)}")
+        sys.stderr.flush()
+
+    def close(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it for the last time."""
+        sys.stderr.write(f"\r\x1b[K{self._line(done, total, seconds)}\n")
+        sys.stderr.flush()
+
+    def _line(self, done: int, total: int | None, seconds: float) -> str:
+        width = shutil.get_terminal_size().columns - 1
+        title = "".join(c if c.isprintable() else "?" for c in self._title)
+        text = describe(done, total, seconds)
+        room = width - len(title) - len(text) - 5
+        bar = ""
+        if total and room >= 10:
+            full = min(room, 40) * min(done, total) // total
+            bar = f" [{'#' * full}{' ' * (min(room, 40) - full)}]"
+        return f"{title}:{bar} {text}"[:width]
+
+
+class NotebookBar:
+    """An output of a notebook's cell that changes.
+
+    Parameters
+    ----------
+    title : str
+        What is transferred.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._handle: Any = None
+
+    def show(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it anew."""
+        display: Any = import_module("IPython.display").display
+        text = f"{self._title}: {describe(done, total, seconds)}"
+        value = f'value="{min(done, total)}" max="{total}"' if total else ""
+        label = escape(self._title, quote=True)
+        html = (
+            f'<div><progress {value} aria-label="{label}" style="width: 20em"></progress> '
+            f"{escape(text)}</div>"
+        )
+        bundle = {"text/plain": text, "text/html": html}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def close(self, done: int, total: int | None, seconds: float) -> None:
+        """Draw it for the last time."""
+        self.show(done, total, seconds)
+
+
+def describe(done: int, total: int | None, seconds: float) -> str:
+    """How far it is, how fast, and how long it will take.
+
+    Examples
+    --------
+    >>> describe(512 << 20, 1 << 30, 4.0)
+    '50 %, 512.0 MiB of 1.0 GiB, 128.0 MiB/s, 4 s left'
+    >>> describe(300, None, 3.0)
+    '300 B, 100 B/s'
+    """
+    rate = done / seconds if seconds > 0 else 0.0
+    parts = [f"{size(done)} of {size(total)}" if total else size(done), f"{size(int(rate))}/s"]
+    if total:
+        parts.insert(0, f"{100 * min(done, total) // total} %")
+        if rate and done < total:
+            parts.append(f"{(total - done) / rate:.0f} s left")
+    return ", ".join(parts)
+
+
+def size(number: int) -> str:
+    """Bytes, for people.
+
+    Examples
+    --------
+    >>> size(1536)
+    '1.5 KiB'
+    """
+    for unit, name in _UNITS:
+        if number >= unit:
+            return f"{number / unit:.1f} {name}"
+    return f"{number} B"
+
+
+def _bar(title: str, wanted: bool | None) -> Bar | None:
+    """A bar where a person looks on; those of several threads would be drawn over each other."""
+    if wanted is False or threading.current_thread() is not threading.main_thread():
+        return None
+    if _in_notebook():
+        return NotebookBar(title)
+    stream = sys.stderr
+    terminal = stream is not None and stream.isatty()
+    return TerminalBar(title) if terminal or (wanted and stream is not None) else None
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")  # whoever runs in one has imported it
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and hasattr(shell, "kernel")
