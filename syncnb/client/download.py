@@ -20,6 +20,7 @@ from syncnb.errors import (
     DigestMismatchError,
     InvalidManifestError,
     InvalidMetaDataError,
+    ServiceTimeoutError,
     ServiceUnavailableError,
     TransferBrokenError,
 )
@@ -28,6 +29,7 @@ from syncnb.metadata import ObjectMetaData
 
 RETRIES = 8  # after breaks between which no byte arrived; some 15 seconds
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0  # seconds
+_LONGEST_ASKED = 30.0  # seconds of Retry-After that are waited
 
 
 def pieces(
@@ -76,22 +78,34 @@ def pieces(
                 break
             # a part may be answered by a shorter one (RFC 9110, 15.3.7): ask for the rest
         except (Break, ConnectionFailedError, ServiceUnavailableError) as error:
-            if left <= 0:
+            if left <= 0 or not passing(error):
                 if position == first and not isinstance(error, Break):
                     raise
                 reason = str(getattr(error, "reason", error))
                 raise TransferBrokenError(
                     data.subject, position, -1 if data.size is None else data.size, reason
                 ) from error
-            pause(retries - left)
+            pause(retries - left, error)
             left -= 1
     if answers > 1:
         data.check()
 
 
-def pause(failures: int) -> None:
-    """Wait before another try, longer after each failure."""
-    time.sleep(min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) * random.uniform(0.7, 1.0))
+def passing(error: Exception) -> bool:
+    """Whether what failed may be tried again; not after a refusal, as of a certificate."""
+    if isinstance(error, ServiceUnavailableError):
+        return (_asked(error) or 0.0) <= _LONGEST_ASKED
+    return type(error) in (Break, ConnectionFailedError, ServiceTimeoutError)
+
+
+def pause(failures: int, error: Exception | None = None) -> None:
+    """Wait before another try, longer after each failure, and as long as the service asks for."""
+    seconds = min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
+    time.sleep(max(seconds, _asked(error) or 0.0))
+
+
+def _asked(error: Exception | None) -> float | None:
+    return getattr(error, "retry_after", None)
 
 
 def copy(

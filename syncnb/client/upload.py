@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import requests
 
-from syncnb.client.download import pause
+from syncnb.client.download import passing, pause
 from syncnb.client.progress import Meter
 from syncnb.client.ranges import version
 from syncnb.client.sources import Source, SourceFailed
@@ -66,10 +66,10 @@ class Upload:
         for failures in range(self._retries + 1):
             try:
                 self._put(source, 0, None, digest, {})
-            except (ConnectionFailedError, ServiceUnavailableError):
-                if failures == self._retries or not source.repeatable:
+            except (ConnectionFailedError, ServiceUnavailableError) as error:
+                if failures == self._retries or not source.repeatable or not passing(error):
                     raise
-                pause(failures)
+                pause(failures, error)
                 self._meter.restart()
             else:
                 return
@@ -113,10 +113,10 @@ class Upload:
         for failures in range(self._retries + 1):
             try:
                 response = self._put(source, first, end, None, spread)
-            except (ConnectionFailedError, ServiceUnavailableError):
-                if failures == self._retries:
+            except (ConnectionFailedError, ServiceUnavailableError) as error:
+                if failures == self._retries or not passing(error):
                     raise
-                pause(failures)
+                pause(failures, error)
                 self._meter.restart(first)
             except ServiceError as error:
                 if isinstance(error, RequestRefusedError) or error.status >= 500:
