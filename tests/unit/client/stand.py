@@ -116,7 +116,7 @@ def stand(data: bytes, **how: Any) -> Iterator[Stand]:
                 self.answer(206, wanted, cut=True)
             elif one.part == "shifted":
                 place = f"bytes {first + 1}-{last}/{size}"
-                self.answer(206, wanted[1:], {"Content-Range": place})
+                self.answer(206, wanted[1:], {"Content-Range": place}, cut=True)
             elif one.part == "whole as 206":
                 self.answer(206, data, {"Content-Range": place}, cut=True)
             elif one.part == "half":  # RFC 9110, 15.3.7
