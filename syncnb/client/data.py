@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from syncnb.client import download, parallel, sources, upload
-from syncnb.client.calls import Calls, json_object
+from syncnb.client.answers import json_object
+from syncnb.client.calls import Calls
 from syncnb.client.progress import Progress, metering
 from syncnb.client.ranges import RemoteData
 from syncnb.client.reader import DataReader

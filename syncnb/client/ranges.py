@@ -14,7 +14,6 @@ from syncnb.client.transport import Transport
 from syncnb.errors import (
     ObjectNotFoundError,
     ObjectReplacedError,
-    RequestRefusedError,
     ServiceError,
     TransferBrokenError,
 )
@@ -130,7 +129,7 @@ class RemoteData:
         try:
             response = self._get({"Range": f"bytes={first}-{end - 1}"})
         except ServiceError as error:
-            if isinstance(error, RequestRefusedError) or error.status == 416:
+            if error.status in (400, 416):
                 return None
             raise
         if response.status_code == 206:
