@@ -64,6 +64,10 @@ def test_data_go_up_and_down(side: SyncServiceClient, name: str, tmp_path: Path)
     assert out.getvalue() == b"by themselves"
     file = side.download_object_data(side.get_object_metadata(name, "a"), tmp_path / "data")
     assert file.read_bytes() == b"by themselves"
+    stored = side.get_object_metadata(name, "a")
+    assert b"".join(side.iter_object_data(stored, offset=3)) == b"themselves"
+    with side.open_object_data(stored) as remote:
+        assert remote.read() == b"by themselves"
     side.update_object(meta, data=b"")
     assert side.get_object_metadata(name, "a").object_size == 0
     assert side.get_object_status(name, "a") == "ready"
