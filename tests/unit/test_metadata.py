@@ -109,6 +109,7 @@ ERRORS = [
     errors.TransferBrokenError("object a/b", 5, 10, "reset"),
     errors.WaitTimeoutError("model/x 1", "consumed", 5.0, ["edge/n1: delivered"]),
     errors.DigestMismatchError("object a/b", "0" * 64, "1" * 64),
+    errors.ObjectReplacedError("object a/b", 7, 8),
     errors.InvalidManifestError("object a/b", "it is broken", "publish it again"),
     errors.UntrustedDataError("object a/b", "it holds code", "trust it"),
     errors.LoadError("object a/b", "it is broken", "publish it again"),
