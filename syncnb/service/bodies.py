@@ -38,10 +38,10 @@ class Body:
     async def receive(self) -> Message:
         """What ASGI calls ``receive``: the next piece, and in the end the leaving of the caller."""
         cycle = self._cycle
-        if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
-            cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            cycle.waiting_for_100_continue = False
         while not (cycle.disconnected or cycle.response_complete):
+            if cycle.waiting_for_100_continue and not cycle.transport.is_closing():
+                cycle.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                cycle.waiting_for_100_continue = False
             if not self._ended and (self._pieces or not cycle.more_body):
                 return self._next()
             cycle.flow.resume_reading()

@@ -205,4 +205,6 @@ def alone() -> Iterator[bytes]:
         for body in _JSON:
             yield _message(method, target, good, body, True)
         for chunks in _CHUNKS:
-            yield _message(method, target, [*good, ("Transfer-Encoding", "chunked")], chunks, False)
+            chunked = [*good, ("Transfer-Encoding", "chunked")]
+            yield _message(method, target, chunked, chunks, False)
+            yield _message(method, target, [*chunked, ("Expect", "100-continue")], chunks, False)
