@@ -39,7 +39,17 @@ from collections.abc import Sequence
 
 
 class SyncError(Exception):
-    """Base of every exception that syncnb raises on purpose."""
+    """Base of every exception that syncnb raises on purpose.
+
+    Examples
+    --------
+    >>> from syncnb.metadata import check_name
+    >>> try:
+    ...     check_name("object_id", "a/b")
+    ... except SyncError as error:
+    ...     print(error)
+    object_id = 'a/b' is not possible. Use only letters, numbers, '.', '_', '@' and '-', ...
+    """
 
 
 class SettingsError(SyncError, ValueError):
@@ -51,6 +61,11 @@ class SettingsError(SyncError, ValueError):
         The setting, as the user writes it (an argument, an environment variable).
     problem, remedy : str
         What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(SettingsError("url", "no source says where the service is", "set SYNCNB_URL"))
+    url: no source says where the service is. Set SYNCNB_URL.
     """
 
     def __init__(self, setting: str, problem: str, remedy: str) -> None:
@@ -72,6 +87,11 @@ class InvalidMetaDataError(SyncError, ValueError):
         What it holds.
     remedy : str
         What to do about it.
+
+    Examples
+    --------
+    >>> print(InvalidMetaDataError("dest_id", "node1", "give its dest_type"))
+    dest_id = 'node1' is not possible. Give its dest_type.
     """
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
@@ -93,6 +113,11 @@ class WrongSideError(SyncError):
         The client's method that was called.
     needs : {"CSS", "ESS"}
         The kind of service that has it.
+
+    Examples
+    --------
+    >>> print(WrongSideError("get_destinations", "CSS"))
+    get_destinations is a call for a Cloud Sync Service, and this client has no org_id, ...
     """
 
     def __init__(self, operation: str, needs: str) -> None:
@@ -124,6 +149,11 @@ class ConnectionFailedError(SyncError, ConnectionError):
         What to do, where more is known than that nothing answers.
     call : str, default ""
         What was tried, such as ``"update_object on object model/defects"``.
+
+    Examples
+    --------
+    >>> print(ConnectionFailedError("http://127.0.0.1:8080", "Connection refused"))
+    No sync service answers at http://127.0.0.1:8080 (Connection refused). Check that it runs ...
     """
 
     def __init__(self, url: str, reason: str, *, remedy: str = "", call: str = "") -> None:
@@ -140,14 +170,26 @@ class ConnectionFailedError(SyncError, ConnectionError):
 
 
 class ServiceTimeoutError(ConnectionFailedError, TimeoutError):
-    """The service accepted the connection but did not answer in time."""
+    """The service accepted the connection but did not answer in time.
+
+    Examples
+    --------
+    >>> print(ServiceTimeoutError("http://127.0.0.1:8080", "timed out"))
+    The sync service at http://127.0.0.1:8080 did not answer in time (timed out). Try again, ...
+    """
 
     _usual_remedy = "Try again, or raise the client's timeout."
     _what = "The sync service at {url} did not answer in time"
 
 
 class CertificateError(ConnectionFailedError):
-    """One side does not accept the certificate of the other."""
+    """One side does not accept the certificate of the other.
+
+    Examples
+    --------
+    >>> print(CertificateError("https://css.example.com", "unknown CA"))
+    The TLS connection to https://css.example.com is refused (unknown CA). Give the certificates ...
+    """
 
     _usual_remedy = "Give the certificates of its CA as ca=, and the host that they are made for."
     _what = "The TLS connection to {url} is refused"
@@ -174,6 +216,11 @@ class ServiceError(SyncError):
         Seconds after which the service asks to be tried again.
     remedy : str, default ""
         What to do, where more is known than the status.
+
+    Examples
+    --------
+    >>> print(ServiceError(500, "update_object", "object note/a", "disk error"))
+    update_object on object note/a failed (HTTP 500: disk error). ...
     """
 
     def __init__(
@@ -214,7 +261,13 @@ class ServiceError(SyncError):
 
 
 class AccessDeniedError(ServiceError):
-    """The service does not accept the credentials for this call (HTTP 403)."""
+    """The service does not accept the credentials for this call (HTTP 403).
+
+    Examples
+    --------
+    >>> print(AccessDeniedError(403, "update_object", "object note/a", "Unauthorized"))
+    update_object on object note/a failed (HTTP 403: Unauthorized). ...
+    """
 
     def _usual_remedy(self) -> str:
         return (
@@ -224,7 +277,13 @@ class AccessDeniedError(ServiceError):
 
 
 class AnswerError(ServiceError):
-    """The answer cannot be understood: another program answers, or it is damaged or too large."""
+    """The answer cannot be understood: another program answers, or it is damaged or too large.
+
+    Examples
+    --------
+    >>> print(AnswerError(200, "update_object", "object note/a", "it is not JSON"))
+    update_object on object note/a failed (HTTP 200: it is not JSON). ...
+    """
 
     def _usual_remedy(self) -> str:
         return (
@@ -234,14 +293,26 @@ class AnswerError(ServiceError):
 
 
 class RedirectedError(ServiceError):
-    """The service wants to be asked elsewhere; credentials go nowhere but to its own URL."""
+    """The service wants to be asked elsewhere; credentials go nowhere but to its own URL.
+
+    Examples
+    --------
+    >>> print(RedirectedError(307, "update_object", "object note/a", "elsewhere"))
+    update_object on object note/a failed (HTTP 307: elsewhere). ...
+    """
 
     def _usual_remedy(self) -> str:
         return "Connect to the URL that it names, if that is where the service is."
 
 
 class ObjectNotFoundError(ServiceError, LookupError):
-    """There is no such object, or it has no data (HTTP 404)."""
+    """There is no such object, or it has no data (HTTP 404).
+
+    Examples
+    --------
+    >>> print(ObjectNotFoundError(404, "update_object", "object note/a", "not there"))
+    update_object on object note/a failed (HTTP 404: not there). ...
+    """
 
     def _usual_remedy(self) -> str:
         return (
@@ -251,14 +322,26 @@ class ObjectNotFoundError(ServiceError, LookupError):
 
 
 class RequestRefusedError(ServiceError):
-    """The service refuses the request: a rule of the protocol or the object's state (HTTP 400)."""
+    """The service refuses the request: a rule of the protocol or the object's state (HTTP 400).
+
+    Examples
+    --------
+    >>> print(RequestRefusedError(400, "update_object", "object note/a", "wrong state"))
+    update_object on object note/a failed (HTTP 400: wrong state). ...
+    """
 
     def _usual_remedy(self) -> str:
         return "See client.get_object_status(...) for the state that the object is in."
 
 
 class ServiceUnavailableError(ServiceError):
-    """The service is overloaded, starting or stopping (HTTP 429, 503)."""
+    """The service is overloaded, starting or stopping (HTTP 429, 503).
+
+    Examples
+    --------
+    >>> print(ServiceUnavailableError(503, "update_object", "object note/a", "starting"))
+    update_object on object note/a failed (HTTP 503: starting). ...
+    """
 
     def _usual_remedy(self) -> str:
         when = "in a moment" if self.retry_after is None else f"in {self.retry_after:.0f} s"
@@ -266,7 +349,13 @@ class ServiceUnavailableError(ServiceError):
 
 
 class StorageFullError(ServiceError):
-    """The data do not fit on the disk of the service (HTTP 507); what was there is kept."""
+    """The data do not fit on the disk of the service (HTTP 507); what was there is kept.
+
+    Examples
+    --------
+    >>> print(StorageFullError(507, "update_object", "object note/a", "no space"))
+    update_object on object note/a failed (HTTP 507: no space). ...
+    """
 
     def _usual_remedy(self) -> str:
         return "Free some space on the disk of the service, or delete objects, then try again."
@@ -285,6 +374,11 @@ class TransferBrokenError(SyncError, ConnectionError):
         Bytes that were expected, or -1 if that is not known.
     reason : str
         What the network said.
+
+    Examples
+    --------
+    >>> print(TransferBrokenError("object note/a", 3, 5, "connection reset"))
+    The data of object note/a stopped after 3 of 5 bytes (connection reset). ...
     """
 
     def __init__(self, subject: str, offset: int, size: int, reason: str) -> None:
@@ -318,6 +412,11 @@ class WaitTimeoutError(SyncError, TimeoutError):
         Seconds waited.
     missing : sequence of str
         ``"node: status"`` of each node that is not there.
+
+    Examples
+    --------
+    >>> print(WaitTimeoutError("note/a", "consumed", 60, ["edge/node1: delivered"]))
+    note/a is not consumed everywhere after 60 s: edge/node1: delivered. Check that those nodes ...
     """
 
     def __init__(self, subject: str, wanted: str, timeout: float, missing: Sequence[str]) -> None:
@@ -344,6 +443,11 @@ class DataError(SyncError):
         Which object.
     problem, remedy : str
         What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(DataError("object note/a", "its data are odd", "publish it again"))
+    object note/a: its data are odd. Publish it again.
     """
 
     def __init__(self, subject: str, problem: str, remedy: str) -> None:
@@ -363,6 +467,12 @@ class DigestMismatchError(DataError):
         Which object.
     expected, actual : str
         SHA-256 in hexadecimal: of the manifest or the caller, and of the bytes.
+
+    Examples
+    --------
+    >>> error = DigestMismatchError("object note/a", expected="00" * 32, actual="ff" * 32)
+    >>> error.expected == error.actual
+    False
     """
 
     def __init__(self, subject: str, expected: str, actual: str) -> None:
@@ -385,6 +495,11 @@ class ObjectReplacedError(DataError):
     version, present : int
         The version that was read, and the one that is there now, as ``data_id`` or
         ``instance_id`` of the metadata; 0 if there is none any more.
+
+    Examples
+    --------
+    >>> print(ObjectReplacedError("object note/a", 5, 6))
+    object note/a: it was replaced by version 6 while version 5 was read. Get its metadata again ...
     """
 
     def __init__(self, subject: str, version: int, present: int) -> None:
@@ -401,15 +516,33 @@ class ObjectReplacedError(DataError):
 
 
 class InvalidManifestError(DataError):
-    """The manifest beside the data cannot be read, or contradicts them."""
+    """The manifest beside the data cannot be read, or contradicts them.
+
+    Examples
+    --------
+    >>> print(InvalidManifestError("object note/a", "its data are odd", "publish it again"))
+    object note/a: its data are odd. Publish it again.
+    """
 
 
 class UntrustedDataError(DataError):
-    """Loading could run code that came with the data, and the caller did not vouch for it."""
+    """Loading could run code that came with the data, and the caller did not vouch for it.
+
+    Examples
+    --------
+    >>> print(UntrustedDataError("object note/a", "its data are odd", "publish it again"))
+    object note/a: its data are odd. Publish it again.
+    """
 
 
 class LoadError(DataError):
-    """The library of the format refused the data."""
+    """The library of the format refused the data.
+
+    Examples
+    --------
+    >>> print(LoadError("object note/a", "its data are odd", "publish it again"))
+    object note/a: its data are odd. Publish it again.
+    """
 
 
 class ModelError(SyncError, TypeError):
@@ -421,6 +554,11 @@ class ModelError(SyncError, TypeError):
         What was handed in.
     problem, remedy : str
         What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(ModelError("a list", "it is no DataFrame", "make one with pandas.DataFrame(...)"))
+    a list: it is no DataFrame. Make one with pandas.DataFrame(...).
     """
 
     def __init__(self, subject: str, problem: str, remedy: str) -> None:
@@ -432,11 +570,23 @@ class ModelError(SyncError, TypeError):
 
 
 class NoCodecError(ModelError):
-    """No codec knows the type of the object."""
+    """No codec knows the type of the object.
+
+    Examples
+    --------
+    >>> print(NoCodecError("a builtins.int", "no codec writes it", "use publish_file"))
+    a builtins.int: no codec writes it. Use publish_file.
+    """
 
 
 class UnfittedModelError(ModelError):
-    """The estimator was never fitted, so there is nothing to publish."""
+    """The estimator was never fitted, so there is nothing to publish.
+
+    Examples
+    --------
+    >>> print(UnfittedModelError("an SVC", "it was never fitted", "call its fit() first"))
+    an SVC: it was never fitted. Call its fit() first.
+    """
 
 
 class MissingDependencyError(SyncError, ImportError):
@@ -450,6 +600,11 @@ class MissingDependencyError(SyncError, ImportError):
         What needs it.
     extra : str
         The extra of syncnb that brings it.
+
+    Examples
+    --------
+    >>> print(MissingDependencyError("pandas", "A table", "notebook"))
+    A table needs pandas: pip install 'syncnb[notebook]'
     """
 
     def __init__(self, library: str, purpose: str, extra: str) -> None:
@@ -471,6 +626,11 @@ class FleetError(SyncError):
         What happened to it.
     log : str
         The end of what it printed.
+
+    Examples
+    --------
+    >>> print(FleetError("node1", "did not start in time"))
+    node1 of the local fleet did not start in time. It said nothing.
     """
 
     def __init__(self, process: str, problem: str, log: str = "") -> None:

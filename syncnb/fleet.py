@@ -120,6 +120,12 @@ class LocalFleet:
         ------
         InvalidMetaDataError
             There is no such node.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     fleet.node("node1").health()["general"]["nodeType"]
+        'ESS'
         """
         self._check_node(name)
         return self._client(name, "")
@@ -136,6 +142,12 @@ class LocalFleet:
         -------
         dict of str to str
             ``SYNCNB_URL``, ``SYNCNB_KEY``, ``SYNCNB_SECRET`` and what else belongs to it.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     sorted(fleet.environment("node1"))
+        ['SYNCNB_KEY', 'SYNCNB_NODE', 'SYNCNB_ORG_ID', 'SYNCNB_SECRET', 'SYNCNB_URL']
         """
         variables = {
             "SYNCNB_URL": self._urls[name],
@@ -160,6 +172,12 @@ class LocalFleet:
         -------
         Path
             It is gone when the fleet has ended.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.environment_file().read_text().splitlines()[1]
+        'export SYNCNB_KEY=admin'
         """
         path = self.folder(name) / "environment.sh"
         path.touch(mode=0o600)
@@ -190,6 +208,13 @@ class LocalFleet:
         ------
         InvalidMetaDataError
             There is no such node, or no such file.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     program = fleet.run("node1", "-m", "json.tool", "--help", env={"COLUMNS": "80"})
+        ...     program.wait()
+        0
         """
         self._check_node(node)
         if not arguments or (arguments[0] != "-m" and not Path(arguments[0]).is_file()):
@@ -218,6 +243,17 @@ class LocalFleet:
         ----------
         name : str
             ``"cloud"`` or a node; nodes that share its process go with it.
+
+        Examples
+        --------
+        >>> from syncnb.errors import ConnectionFailedError
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.kill("cloud")
+        ...     try:
+        ...         fleet.cloud.health()
+        ...     except ConnectionFailedError:
+        ...         print("away")
+        away
         """
         host = self._host_of(name)
         host.process.kill()
@@ -235,6 +271,14 @@ class LocalFleet:
         ------
         FleetError
             It did not start.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     cloud = fleet.cloud
+        ...     fleet.restart("cloud")
+        ...     cloud.health()["general"]["nodeType"]
+        'CSS'
         """
         host = self._host_of(name)
         host.stop()
@@ -253,13 +297,28 @@ class LocalFleet:
         -------
         Path
             It is gone when the fleet has ended.
+
+        Examples
+        --------
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     (fleet.folder("cloud") / "records.sqlite").exists()
+        True
         """
         return self._tenancy.folder / name
 
     # ---------------------------------------------------------------------- end
 
     def close(self) -> None:
-        """End every process and remove every file; may be called again."""
+        """End every process and remove every file; may be called again.
+
+        Examples
+        --------
+        >>> fleet = LocalFleet(nodes=0)
+        >>> folder = fleet.folder("cloud")
+        >>> fleet.close()
+        >>> folder.exists()
+        False
+        """
         try:
             self._close()
         except KeyboardInterrupt:  # an impatient Ctrl-C must not leave half of it behind

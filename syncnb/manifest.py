@@ -84,6 +84,12 @@ class Manifest:
         ------
         InvalidMetaDataError
             A value is not JSON, or all of them are too large; the field is named.
+
+        Examples
+        --------
+        >>> manifest = Manifest(format="file", codec="file/1", sha256="", size=3)
+        >>> manifest.to_description()
+        '{"text":"","syncnb":{"manifest":1,"format":"file","codec":"file/1","sha256":"","size":3}}'
         """
         values = {
             name: value
@@ -122,6 +128,11 @@ class Manifest:
         ------
         InvalidManifestError
             There is one, but it cannot be read.
+
+        Examples
+        --------
+        >>> print(Manifest.from_description("written by another tool"))
+        None
         """
         if not description.startswith("{"):
             return None

@@ -124,6 +124,14 @@ class Publication:
             There is no such object.
         InvalidManifestError, AccessDeniedError, ServiceError, ConnectionFailedError
             Its manifest is broken; the service does not say.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     Publication.of("example", "one", client=fleet.cloud).manifest == done.manifest
+        True
         """
         client = client or default_client()
         meta = client.get_object_metadata(object_type, name)
@@ -164,6 +172,14 @@ class Publication:
         ------
         ServiceError, ConnectionFailedError
             The service does not say.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.delivery_rows()[0].dest_id
+        'node1'
         """
         if self.client.org_id:  # an edge node sends to its cloud, and does not say how far that is
             self._note(self.client.get_object_destinations(self.object_type, self.object_id))
@@ -182,6 +198,14 @@ class Publication:
         ------
         ServiceError, ConnectionFailedError
             The service does not say.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     list(done.status().columns)
+        ['dest_type', 'dest_id', 'status', 'message', 'version', 'since']
         """
         return _frame(self.delivery_rows())
 
@@ -212,6 +236,14 @@ class Publication:
             There is no such status to wait for.
         AccessDeniedError
             The credentials are not accepted any more.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.wait("delivered", timeout=30)["status"].tolist()
+        ['delivered']
         """
         if status not in _REACHED:
             raise InvalidMetaDataError("status", status, f"wait for one of {sorted(_REACHED)}")
@@ -243,13 +275,31 @@ class Publication:
             It is gone already.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not do it.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.delete()
+        ...     len(fleet.cloud.get_objects("example"))
+        0
         """
         self.client.delete_object(self.object_type, self.object_id)
 
     # ----------------------------------------- what the table draws (TableSource)
 
     def rows(self) -> list[Mapping[str, str]]:
-        """How far it got at each node, as the live table shows it; asks nobody."""
+        """How far it got at each node, as the live table shows it; asks nobody.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.rows()[0]["node"]
+        'edge/node1'
+        """
         if not self._seen:
             self.wait_for_change(0)
         return [
@@ -281,6 +331,14 @@ class Publication:
         ------
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not say.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.wait_for_change(timeout=10)  # the first look always brings something
+        True
         """
         if not self.client.org_id:  # see delivery_rows
             time.sleep(min(_INTERVAL, max(timeout, 0)))
@@ -310,7 +368,16 @@ class Publication:
         return "" if dest_type in found else _nobody(dest_type, found)
 
     def done(self) -> bool:
-        """Whether nothing more is expected to change."""
+        """Whether nothing more is expected to change.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     done.done()  # nobody has consumed it
+        False
+        """
         rows = self._rows()
         return bool(rows) and all(row.status in ("consumed", "deleted") for row in rows)
 

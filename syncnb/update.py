@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,7 +15,7 @@ from syncnb.client.patience import persistently
 from syncnb.client.processed import Processed
 from syncnb.codecs import default_registry
 from syncnb.codecs.registry import Trusted
-from syncnb.errors import DataError, LoadError
+from syncnb.errors import DataError, DigestMismatchError, LoadError
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
 
@@ -92,6 +93,18 @@ class Update:
             It is a deletion, or the manifest is broken.
         ObjectNotFoundError, ServiceError, ConnectionFailedError
             The service does not give them.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         with update:
+        ...             print(update.path().name)
+        ...         break
+        one.bin
         """
         if self.deleted:
             raise DataError(
@@ -104,7 +117,9 @@ class Update:
         wanted = manifest.file_name if manifest is not None else ""
         path = self._folder / (Path(wanted).name or "data")
         if not path.exists():
-            self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
+            self.client.download_object_data(self.meta_data, path)
+            if manifest is not None:
+                self._check(path, manifest)
         return path
 
     def load(self, *, trusted: Trusted = False) -> Any:
@@ -130,6 +145,18 @@ class Update:
             The format's library refuses the data, or no codec knows the format.
         DataError, ServiceError, ConnectionFailedError
             As `path`.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         with update:
+        ...             print(update.load())
+        ...         break
+        b'data'
         """
         path, manifest = self.path(), self.manifest
         registry = default_registry()
@@ -168,6 +195,19 @@ class Update:
         ------
         DataError, ServiceError, ConnectionFailedError, OSError
             As `path`; the file cannot be written.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         with update, TemporaryDirectory() as folder:
+        ...             print(update.save(folder).name)
+        ...         break
+        one.bin
         """
         path = self.path()
         target = Path(folder) / path.name
@@ -188,6 +228,18 @@ class Update:
             The service does not take it, or is away for two minutes.
         OSError
             The state file cannot be written; nothing is acknowledged then.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         update.consumed()
+        ...         break
+        ...     done.wait("consumed")["status"].tolist()
+        ['consumed']
         """
         mark: Mark = "deleted" if self.deleted else "consumed"
         if self._processed is not None:
@@ -207,13 +259,39 @@ class Update:
             The service does not take it, or is away for two minutes.
         OSError
             The state file cannot be written; nothing is acknowledged then.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         update.received()
+        ...         break
+        ...     len(node.get_updated_objects("example"))
+        0
         """
         if self._processed is not None:
             self._processed.add(self.meta_data, None)
         self._acknowledge("received")
 
     def close(self) -> None:
-        """Remove the temporary files."""
+        """Remove the temporary files.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         path = update.path()
+        ...         update.close()
+        ...         break
+        ...     path.exists()
+        False
+        """
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -254,6 +332,13 @@ class Update:
     @property
     def _subject(self) -> str:
         return f"object {self.meta_data.object_type}/{self.name}"
+
+    def _check(self, path: Path, manifest: Manifest) -> None:
+        with path.open("rb") as file:
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        if actual != manifest.sha256 or path.stat().st_size != manifest.size:
+            path.unlink()
+            raise DigestMismatchError(self._subject, manifest.sha256, actual)
 
     def _acknowledge(self, mark: Mark) -> None:
         persistently(

@@ -107,7 +107,13 @@ class SyncServiceClient(
         return self._transport.url
 
     def close(self) -> None:
-        """Stop the pollers and close the connections; a later call opens new ones."""
+        """Stop the pollers and close the connections; a later call opens new ones.
+
+        Examples
+        --------
+        >>> client = SyncServiceClient("http://127.0.0.1:8080", org_id="acme")
+        >>> client.close()
+        """
         try:
             self.stop_polling_for_updates()
         finally:

@@ -168,6 +168,17 @@ class DataCalls(Calls):
         Notes
         -----
         ``GET .../data``, with ``Range`` to go on (rest-api.md, 4.16).
+
+        Examples
+        --------
+        >>> from io import BytesIO
+        >>> from syncnb import LocalFleet, ObjectMetaData
+        >>> note = ObjectMetaData(object_type="note", object_id="a")
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.update_object(note, data=b"hello")
+        ...     meta = fleet.cloud.get_object_metadata("note", "a")
+        ...     fleet.cloud.fetch_object_data(meta, BytesIO(), offset=2)
+        3
         """
         data, digest = self._remote(meta_data, sha256, retries, offset)
         total = None if data.size is None else data.size - offset
@@ -198,6 +209,16 @@ class DataCalls(Calls):
         ObjectNotFoundError, ObjectReplacedError, TransferBrokenError, InvalidMetaDataError, \
 ServiceError, ConnectionFailedError
             As `fetch_object_data`; the digest is not compared.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, ObjectMetaData
+        >>> note = ObjectMetaData(object_type="note", object_id="a")
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.update_object(note, data=b"hello")
+        ...     meta = fleet.cloud.get_object_metadata("note", "a")
+        ...     b"".join(fleet.cloud.iter_object_data(meta))
+        b'hello'
         """
         data, _ = self._remote(meta_data, None, retries, offset)
         return download.pieces(data, offset, retries=retries)
@@ -222,6 +243,16 @@ ServiceError, ConnectionFailedError
         ObjectNotFoundError, ObjectReplacedError, TransferBrokenError, DigestMismatchError, \
 ServiceError, ConnectionFailedError
             As `fetch_object_data`.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, ObjectMetaData
+        >>> note = ObjectMetaData(object_type="note", object_id="a")
+        >>> with LocalFleet(nodes=0) as fleet:
+        ...     fleet.cloud.update_object(note, data=b"hello")
+        ...     meta = fleet.cloud.get_object_metadata("note", "a")
+        ...     fleet.cloud.read_object_data(meta)
+        b'hello'
         """
         out = BytesIO()
         self.fetch_object_data(meta_data, out, sha256=sha256, progress=False)
@@ -270,6 +301,17 @@ ServiceError, ConnectionFailedError
         ObjectNotFoundError, ObjectReplacedError, TransferBrokenError, DigestMismatchError, \
 InvalidMetaDataError, ServiceError, ConnectionFailedError
             As `fetch_object_data`; what was at `path` is untouched.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> from syncnb import LocalFleet, ObjectMetaData
+        >>> note = ObjectMetaData(object_type="note", object_id="a")
+        >>> with LocalFleet(nodes=0) as fleet, TemporaryDirectory() as folder:
+        ...     fleet.cloud.update_object(note, data=b"hello")
+        ...     meta = fleet.cloud.get_object_metadata("note", "a")
+        ...     fleet.cloud.download_object_data(meta, f"{folder}/note.txt").read_text()
+        'hello'
         """
         if connections < 1:
             raise InvalidMetaDataError("connections", connections, "give at least one")

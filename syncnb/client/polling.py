@@ -150,6 +150,16 @@ class PollingCalls(Calls):
         ------
         Exception
             What ended one of them before, if nobody was told yet; all have been stopped then.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     poller = node.start_polling_for_updates("example", print)
+        ...     node.stop_polling_for_updates("example")
+        ...     poller.running
+        False
         """
         chosen = [p for p in self._pollers if object_type in (None, p.object_type)]
         self._pollers = [p for p in self._pollers if p not in chosen]

@@ -98,6 +98,14 @@ class WebhookReceiver:
             The address cannot be listened at.
         AccessDeniedError, RequestRefusedError, ServiceError, ConnectionFailedError
             The service does not register it; nothing listens then.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     webhook = WebhookReceiver(fleet.node("node1"), "example")
+        ...     webhook.start()
+        ...     webhook.close()
         """
         if self._server is not None:
             return
@@ -113,6 +121,14 @@ class WebhookReceiver:
 
         A service that does not answer for five seconds is left with the registration, whose secret
         nobody answers to any more; that is a line in the log.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     webhook = WebhookReceiver(fleet.node("node1"), "example")
+        ...     webhook.start()
+        ...     webhook.close()
         """
         if self._server is None:
             return
@@ -130,6 +146,15 @@ class WebhookReceiver:
 
         To register twice does no harm. A failure is a line in the log: the list is looked at
         anyway.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     webhook = WebhookReceiver(fleet.node("node1"), "example")
+        ...     webhook.start()
+        ...     webhook.renew()
+        ...     webhook.close()
         """
         if self._server is not None:
             try:
@@ -139,7 +164,20 @@ class WebhookReceiver:
 
     @contextmanager
     def ringing(self, interrupt: Interrupt) -> Iterator[None]:
-        """Inside of it, each call ends a pause of a loop."""
+        """Inside of it, each call ends a pause of a loop.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     with WebhookReceiver(fleet.node("node1"), "example") as webhook:
+        ...         interrupt = Interrupt()
+        ...         with webhook.ringing(interrupt):
+        ...             done = publish(b"x", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...             interrupt.wait(20)  # until the service calls
+        ...         webhook.calls
+        1
+        """
         with self._lock:
             self._interrupts.add(interrupt)
         try:

@@ -28,6 +28,28 @@ class Codec(Protocol):
         Of its files, such as ``".parquet"``.
     libraries : sequence of str
         Distributions whose versions a reader should know.
+
+    Examples
+    --------
+    >>> class Text:
+    ...     name, version, suffix = "text", 1, ".txt"
+    ...     libraries = ()
+    ...
+    ...     def accepts(self, obj):
+    ...         return isinstance(obj, str)
+    ...
+    ...     def check(self, obj):
+    ...         pass
+    ...
+    ...     def dump(self, obj, path):
+    ...         path.write_text(obj, "utf-8")
+    ...
+    ...     def load(self, path, *, subject, trusted):
+    ...         return path.read_text("utf-8")
+    >>> registry = Registry()
+    >>> registry.add(Text())
+    >>> registry.for_object("hello").name
+    'text'
     """
 
     name: str
@@ -131,6 +153,11 @@ def default_registry() -> Registry:
     -------
     Registry
         Made once.
+
+    Examples
+    --------
+    >>> default_registry().for_object(b"bytes").name
+    'bytes'
     """
     from syncnb.codecs.files import Bytes, File
     from syncnb.codecs.frames import Parquet

@@ -248,16 +248,16 @@ class ObjectMetaData(Value):
         ObjectMetaData
             With every other field, also those of a newer service.
 
+        Notes
+        -----
+        `meta_only` is cleared too, since services keep it (rest-api.md, 8.4 and 14.1): to change
+        metadata and keep the data that are stored, say ``for_update(meta_only=True, ...)``.
+
         Examples
         --------
         >>> stored = ObjectMetaData(object_type="model", object_id="m", instance_id=5, public=True)
         >>> stored.for_update(version="2")
         ObjectMetaData(object_type='model', object_id='m', version='2', public=True)
-
-        Notes
-        -----
-        `meta_only` is cleared too, since services keep it (rest-api.md, 8.4 and 14.1): to change
-        metadata and keep the data that are stored, say ``for_update(meta_only=True, ...)``.
         """
         cleared: dict[str, Any] = {
             one.name: one.default for one in fields(self) if one.name in _SET_BY_SERVICE

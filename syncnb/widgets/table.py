@@ -37,6 +37,22 @@ class TableSource(Protocol):
 
     Values of the columns ``status``, ``since`` (ISO 8601) and ``message`` are drawn in their own
     way; the first column names the row.
+
+    Examples
+    --------
+    >>> class Printers:
+    ...     title, columns = "Printers", ("printer", "status")
+    ...
+    ...     def rows(self):
+    ...         return [{"printer": "a", "status": "consumed"}, {"printer": "b", "status": "sent"}]
+    ...
+    ...     def wait_for_change(self, timeout):
+    ...         return False
+    ...
+    ...     def done(self):
+    ...         return True
+    >>> snapshot(Printers()).summary
+    '1 of 2 consumed, 1 sent'
     """
 
     @property
@@ -177,6 +193,12 @@ def snapshot(source: TableSource | Snapshot) -> Snapshot:
     Snapshot
         If the source cannot be read because of a `SyncError`, one without rows whose `notice` says
         why: looking at an object must not raise.
+
+    Examples
+    --------
+    >>> table = Snapshot(title="model/defects", columns=("node", "status"))
+    >>> snapshot(table) is table
+    True
     """
     if isinstance(source, Snapshot):
         return source

@@ -19,6 +19,15 @@ def follow(source: TableSource, *, live: bool) -> Iterator[None]:
         What to draw; somebody else asks it for changes.
     live : bool
         Whether to draw at all; False where nobody looks.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet, publish
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+    ...     with follow(done, live=False):  # True where somebody looks
+    ...         done.wait("delivered")["status"].tolist()
+    ['delivered']
     """
     if not live:
         yield
