@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import json
 import pkgutil
 import re
 import subprocess
@@ -15,6 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import syncnb
+from syncnb import SyncServiceClient
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -155,3 +159,17 @@ def test_every_public_callable_has_an_example_that_runs() -> None:
                 if not isinstance(inner, property) and not has_example(inner)
             }
     assert not missing, "\n".join(["no example that runs:", *sorted(missing)])
+
+
+def test_the_notebook_for_those_who_come_from_older_sdks_has_every_call() -> None:
+    """Its tables name what there is, and leave out nothing."""
+    notebook = json.loads((ROOT / "notebooks" / "02_client.ipynb").read_text("utf-8"))
+    text = "\n".join(
+        "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"
+    )
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("|"))
+    named = set(re.findall(r"`client\.(\w+)`", rows))
+    calls = {name for name, value in members(SyncServiceClient) if inspect.isfunction(value)}
+    assert named == calls - {"close"}
+    for name in re.findall(r"`syncnb\.(\w+)", rows):
+        assert name in syncnb.__all__
