@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 from syncnb import LocalFleet
 
@@ -34,7 +33,6 @@ def peak(process: psutil.Process) -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-@pytest.mark.xdist_group("alone")
 def test_publishing_a_gigabyte_takes_little_memory_anywhere(tmp_path: Path) -> None:
     """Less than 64 MiB more in the publisher, in the CSS and on the node."""
     small, large = tmp_path / "small", tmp_path / "large"
