@@ -210,7 +210,8 @@ class Transport:
 
     def _checked(self, answer: requests.Response, call: Call) -> requests.Response:
         """An answer that may be trusted to be one of the right kind of service."""
-        if answers.is_html(answer) and not call.stream:
+        if answers.is_html(answer):  # data are application/octet-stream, whatever they are
+            answer.close()
             raise self._wire.odd(answer, call, "it is a page of HTML")
         if answer.status_code == 404:
             self._diagnosis.check_kind()

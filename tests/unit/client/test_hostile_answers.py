@@ -156,6 +156,8 @@ def test_null_is_an_empty_list_and_large_numbers_stay_exact() -> None:
         lambda c: c.mark_object_received(META),
         lambda c: c.update_organization("acme"),
         lambda c: c.health(),
+        lambda c: c.update_object_data(META, b"data"),
+        lambda c: c.read_object_data(META),
     ],
 )
 @pytest.mark.parametrize("status", [200, 404])
