@@ -28,16 +28,26 @@ class Limit:
     ----------
     seconds : float or None
         From now; None has no end.
+    sent : bool, default True
+        Whether what is sent counts; if not, the time begins with the wait for the answer.
 
     Examples
     --------
     >>> Limit(None).left() is None, Limit(0.0).over()
     (True, True)
+    >>> limit = Limit(0.0, sent=False)
+    >>> limit.left() is None, limit.wait() or limit.over()
+    (True, True)
     """
 
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds or 0.0
-        self.until = None if seconds is None else time.monotonic() + seconds
+    def __init__(self, seconds: float | None, *, sent: bool = True) -> None:
+        self.seconds, self._sent = seconds or 0.0, sent
+        self.until = None if seconds is None or not sent else time.monotonic() + seconds
+
+    def wait(self) -> None:
+        """The request was sent."""
+        if not self._sent:
+            self.until = time.monotonic() + self.seconds
 
     def left(self) -> float | None:
         """Seconds until then."""
@@ -119,6 +129,7 @@ class _TimelyResponse(http.client.HTTPResponse):
         super().__init__(sock, *args, **kwargs)
         limit = _limit.get()
         if limit is not None and isinstance(sock, socket.socket):
+            limit.wait()
             self.fp.close()
             self.fp = io.BufferedReader(_TimelyReader(sock, limit))
 

@@ -65,7 +65,8 @@ class Transport:
     timeout : float
         Seconds that the service may be silent.
     deadline : float
-        Seconds that a call may take with all of its tries; data take as long as they move.
+        Seconds that a call may take with all of its tries; data take as long as they move, and
+        the answer to an upload no longer than this.
     largest_answer : int
         Bytes of an answer that is not data.
     retries : Retries, optional
@@ -178,7 +179,7 @@ class Transport:
         request = requests.Request(method, headers=headers, params=params, json=json, data=data)
         repeat = repeat and (data is None or isinstance(data, bytes))
         repeat = repeat and not is_interruptible()  # the loop outside has pauses that can end
-        limit = Limit(self._deadline + patience if data is None else None)
+        limit = Limit(self._deadline + patience, sent=data is None)
         call = Call(operation, subject, limit, self._timeout + patience, stream)
         done = 0
         while True:

@@ -102,6 +102,17 @@ def test_slow_drip_ends_at_the_deadline(data: bytes) -> None:
     assert time.monotonic() - began < 2.5
 
 
+def test_slow_answer_to_an_upload_ends_at_the_deadline() -> None:
+    """Data take as long as they move; what is said about them does not."""
+    stop = threading.Event()
+    with scripted(drip(b"HTTP/1.1 204 X\r\nX-Long: " + b"y" * 1000, 0.05, stop)) as (url, _):
+        began = time.monotonic()
+        with pytest.raises(ServiceTimeoutError, match=r"deadline of 1 s"):
+            client(url, timeout=5, deadline=1).update_object_data(META, b"data", retries=0)
+        stop.set()
+    assert time.monotonic() - began < 2.5
+
+
 def test_deadline_holds_over_all_tries() -> None:
     """Each try alone would be in time."""
 
