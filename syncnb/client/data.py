@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import IO
 
 from syncnb.client import download, parallel, sources, upload
-from syncnb.client.answers import json_object
 from syncnb.client.calls import Calls
 from syncnb.client.progress import Progress, metering
 from syncnb.client.ranges import RemoteData
 from syncnb.client.reader import DataReader
+from syncnb.client.reading import value_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import ObjectMetaData
 
@@ -378,7 +378,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
 
     def _latest(self, meta: ObjectMetaData) -> ObjectMetaData:
         call = self._call("GET", meta.object_type, meta.object_id, operation="get_object_metadata")
-        return ObjectMetaData.from_json(json_object(call, "get_object_metadata"))
+        return value_of(call, "get_object_metadata", ObjectMetaData.from_json)
 
     def _status(self, meta: ObjectMetaData) -> str:
         call = self._call(

@@ -14,6 +14,7 @@ import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
 from syncnb.errors import (
+    AnswerError,
     ConnectionFailedError,
     ObjectNotFoundError,
     ServiceError,
@@ -135,6 +136,13 @@ def test_answer_that_makes_no_sense_is_an_error(body: bytes) -> None:
         pytest.raises(ServiceError, match="cannot be understood"),
     ):
         SyncServiceClient(url, org_id="acme").get_destinations()
+
+
+def test_metadata_that_make_no_sense_are_an_error_of_the_answer() -> None:
+    """Not of an argument, also where it is the client that asks for them."""
+    meta = ObjectMetaData(object_type="t", object_id="i")
+    with server(answer(200, b"{}")) as (url, _), pytest.raises(AnswerError):
+        SyncServiceClient(url).read_object_data(meta)
 
 
 def test_redirect_to_another_host_gets_no_credentials() -> None:
