@@ -103,6 +103,11 @@ class RemoteData:
             raise TransferBrokenError(
                 self.subject, first, self.size, f"the length is wrong, {length} bytes"
             )
+        coding = response.headers.get("Transfer-Encoding", "")
+        if self.size is None and length is None and "chunked" not in coding.lower():
+            response.close()
+            reason = "nothing says how many bytes they are, so a break would be their end"
+            raise TransferBrokenError(self.subject, first, -1, reason)
         return Stream(self, response, 0, self.size).skipped(first, end)
 
     def check(self) -> None:

@@ -128,6 +128,17 @@ def test_body_of_the_wrong_length_is_refused() -> None:
         SyncServiceClient(url).read_object_data(META)
 
 
+@pytest.mark.parametrize("length", [b"", b"Content-Length: x\r\n"])
+def test_data_whose_end_cannot_be_told_from_a_break_are_refused(length: bytes) -> None:
+    """Neither the metadata nor the answer says how many they are."""
+    meta = ObjectMetaData(object_type="t", object_id="i", instance_id=1)
+    with (
+        server(b"HTTP/1.1 200 X\r\n" + length + b"\r\n01234") as (url, _),
+        pytest.raises(TransferBrokenError, match="nothing says how many bytes"),
+    ):
+        SyncServiceClient(url).read_object_data(meta)
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"[1]", b"\xff\xfe"])
 def test_answer_that_makes_no_sense_is_an_error(body: bytes) -> None:
     """A proxy's page, or JSON of another form."""
