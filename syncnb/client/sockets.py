@@ -144,6 +144,11 @@ class _TimelyResponse(http.client.HTTPResponse):
                 self.fp = fp
         if lines.last not in (b"\r\n", b"\n"):
             raise http.client.HTTPException("the head of the answer is cut")
+        fields = ",".join(self.headers.get_all("Content-Length", ()))
+        lengths = {length.strip() for length in fields.split(",")} - {""}
+        if len(lengths) > 1 or not all(one.isascii() and one.isdigit() for one in lengths):
+            # http.client would read on to the end of the connection (RFC 9112, 6.3)
+            raise http.client.HTTPException("the answer has an impossible length")
 
 
 class _Connection(HTTPConnection):

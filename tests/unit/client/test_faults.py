@@ -128,12 +128,11 @@ def test_body_of_the_wrong_length_is_refused() -> None:
         SyncServiceClient(url).read_object_data(META)
 
 
-@pytest.mark.parametrize("length", [b"", b"Content-Length: x\r\n"])
-def test_data_whose_end_cannot_be_told_from_a_break_are_refused(length: bytes) -> None:
+def test_data_whose_end_cannot_be_told_from_a_break_are_refused() -> None:
     """Neither the metadata nor the answer says how many they are."""
     meta = ObjectMetaData(object_type="t", object_id="i", instance_id=1)
     with (
-        server(b"HTTP/1.1 200 X\r\n" + length + b"\r\n01234") as (url, _),
+        server(b"HTTP/1.1 200 X\r\n\r\n01234") as (url, _),
         pytest.raises(TransferBrokenError, match="nothing says how many bytes"),
     ):
         SyncServiceClient(url).read_object_data(meta)

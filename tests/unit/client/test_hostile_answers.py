@@ -185,6 +185,9 @@ def test_page_for_people_is_no_answer(
     "data",
     [
         says(200, b'[{"objectType"', length=100),
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n[]",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 1\r\n\r\n[]",
         CHUNKED + b'10\r\n[{"obj',
         b"HTTP/1.1 200 OK\r\nContent-Le",
         b"HTTP/1.1 2",
