@@ -189,7 +189,8 @@ class CloudPrograms(Story):
         if reply.status == 400 and known.expires:
             return
         self.expect(reply, 204)
-        known.active, known.step = True, self.model.step
+        if not known.active:  # else a consumption from before may be reported now
+            known.active, known.step = True, self.model.step
         for node in NODES:  # it may be delivered again
             for entry in self.model.consumed[node, name]:
                 entry.certain = False
