@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -15,15 +16,21 @@ from syncnb.client.patience import persistently
 from syncnb.client.processed import Processed
 from syncnb.codecs import default_registry
 from syncnb.codecs.registry import Trusted
-from syncnb.errors import DataError, DigestMismatchError, LoadError
+from syncnb.errors import DataError, DigestMismatchError, LoadError, ObjectReplacedError
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
+
+log = logging.getLogger("syncnb")
 
 _ACKNOWLEDGE_TIMEOUT = 120.0  # seconds that the service may be away while an update is acknowledged
 
 
 class Update:
     """One version of an object that arrived, or its deletion.
+
+    A ``with`` block that ends well acknowledges it. One that an exception ends does not, and the
+    exception goes on. Only if a newer version took the place of this one while it was read, the
+    block just ends, and the newer one comes next.
 
     Parameters
     ----------
@@ -304,10 +311,11 @@ class Update:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
         try:
             if kind is None:
                 self.consumed()
+            return self._was_replaced(error)
         finally:
             self.close()
 
@@ -319,10 +327,10 @@ class Update:
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:
+    ) -> bool:
         from syncnb.client.threads import in_thread
 
-        await in_thread(lambda: self.__exit__(kind, error, trace))
+        return await in_thread(lambda: self.__exit__(kind, error, trace))
 
     def __repr__(self) -> str:
         what = " (deleted)" if self.deleted else ""
@@ -332,6 +340,15 @@ class Update:
     @property
     def _subject(self) -> str:
         return f"object {self.meta_data.object_type}/{self.name}"
+
+    def _was_replaced(self, error: BaseException | None) -> bool:
+        """Whether a block ended because this version is not there any more: the next one comes."""
+        if not isinstance(error, ObjectReplacedError):
+            return False
+        replaced = error.version in (self.meta_data.data_id, self.meta_data.instance_id)
+        if replaced:
+            log.info("%s; nothing is acknowledged, the next version comes", error)
+        return replaced
 
     def _check(self, path: Path, manifest: Manifest) -> None:
         with path.open("rb") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -12,7 +13,14 @@ from typing import Any
 
 import pytest
 
-from syncnb import LocalFleet, ObjectMetaData, SyncServiceClient, updates
+from syncnb import (
+    LocalFleet,
+    ObjectMetaData,
+    SyncServiceClient,
+    Update,
+    updates,
+    updates_async,
+)
 from syncnb.client.iterate import iter_updates
 from syncnb.errors import (
     AccessDeniedError,
@@ -324,6 +332,44 @@ def test_update_that_failed_comes_again_and_no_other_does(
         except ValueError:
             continue
     assert sorted(seen) == ["bad", "bad", "good"]
+
+
+@pytest.mark.parametrize("awaited", [False, True], ids=["loop", "asyncio"])
+def test_version_that_is_replaced_while_it_is_read_makes_room_for_the_next(
+    node: SyncServiceClient, kind: str, send: Send, wait_until: WaitUntil, awaited: bool
+) -> None:
+    """The block ends, nothing is acknowledged, and the program goes on with what is there."""
+    send("a")
+    read: list[int] = []
+
+    def take(update: Update) -> None:
+        version = update.meta_data.instance_id
+        if not read:
+            send("a", b"something else")
+            wait_until(lambda: node.get_object_metadata(kind, "a").instance_id > version)
+            wait_until(lambda: node.get_object_status(kind, "a") == "completelyReceived")
+        read.append(version)
+        assert update.path().exists()
+        read.append(0)
+
+    async def wait_for_them() -> None:
+        async for update in updates_async(kind, client=node, timeout=20):
+            async with update:
+                take(update)
+            if read[-1] == 0:
+                return
+
+    if awaited:
+        asyncio.run(wait_for_them())
+    else:
+        for update in updates(kind, client=node, timeout=20):
+            with update:
+                take(update)
+            if read[-1] == 0:
+                break
+    assert len(read) == 3
+    assert read[0] < read[1]
+    assert node.get_updated_objects(kind) == []
 
 
 def test_bad_input_is_refused_at_once(node: SyncServiceClient) -> None:
