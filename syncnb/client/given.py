@@ -63,6 +63,10 @@ class Given:
         """Forget all others: they were acknowledged, or replaced."""
         self._due_at = {key: at for key, at in self._due_at.items() if key in keys}
 
+    def is_new(self, meta_data: ObjectMetaData) -> bool:
+        """Whether it was never handed out."""
+        return key_of(meta_data) not in self._due_at
+
     def is_due(self, meta_data: ObjectMetaData) -> bool:
         """Whether it is to be handed out: it is new, or its time has come."""
         return self._due_at.get(key_of(meta_data), 0.0) <= time.monotonic()

@@ -127,6 +127,7 @@ class _Loop:
         self.processed, self.webhook, self.interrupt = processed, webhook, interrupt
         self.given, self.on_outage = given, on_outage
         self._first, self._etag = True, ""
+        self._with_received = True  # until all of that list has been handed out
 
     def updates(
         self, event: threading.Event | None, poll_interval: float, timeout: float | None
@@ -160,6 +161,7 @@ class _Loop:
                         self.webhook.renew()  # a service that restarted may have forgotten it
                 looked = time.monotonic()
                 if not new:
+                    self._with_received = False
                     if not soon:
                         pauses.after_nothing(
                             waited=waited, seconds=looked - began, left=quiet.left()
@@ -178,24 +180,28 @@ class _Loop:
                         # What was new then may have been replaced while this one was processed.
                         self._etag, soon = "", True
                         break
+                else:
+                    self._with_received = False
 
     def _look(self, wait: float) -> tuple[list[ObjectMetaData], bool]:
         """What is to be handed out, and whether the service can wait."""
         watched = self.client.watch_updated_objects(
-            self.object_type, received=self._first, etag=self._etag, wait=wait
+            self.object_type, received=self._with_received, etag=self._etag, wait=wait
         )
         if watched.items is None:
             if self.given.seconds_left() <= 0:
                 self._etag = ""  # the list is the same, but something of it is due again
                 return [], True
             return [], watched.waited
-        # The list of the first look is another one, since it has what was marked received.
-        self._etag, self._first = ("" if self._first else watched.etag), False
+        # A list that has what was marked received is another one.
+        self._etag, self._first = ("" if self._with_received else watched.etag), False
         listed = {key_of(meta): meta for meta in watched.items if not self._is_own(meta)}
         self.given.keep(listed)
         if self.processed is not None:
             self.processed.keep(self.object_type, listed)
-        due = [meta for meta in listed.values() if self.given.is_due(meta)]
+        # It may have been marked received since it was handed out, and then it is not due.
+        is_due = self.given.is_new if self._with_received else self.given.is_due
+        due = [meta for meta in listed.values() if is_due(meta)]
         due = self._without_processed(due)
         if self.name is not None:
             due = self._without_older(due, list(listed.values()), self.name)

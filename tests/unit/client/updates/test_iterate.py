@@ -153,6 +153,23 @@ def test_what_was_marked_received_comes_once_more_after_a_restart(
     assert list(iter_updates(node, kind, timeout=0.3)) == [first]
 
 
+def test_all_that_was_marked_received_comes_once_more_however_long_the_work_takes(
+    node: SyncServiceClient, kind: str, send: Send
+) -> None:
+    """Also what the second look is for, which is taken after a second of work."""
+    for name in ("a", "b", "c"):
+        send(name)
+    for meta in node.get_updated_objects(kind):
+        node.mark_object_received(meta)
+    got = []
+    for update in updates(kind, client=node, timeout=1):
+        got.append(update.name)
+        update.received()
+        if len(got) < 3:
+            time.sleep(1.1)  # the work
+    assert sorted(got) == ["a", "b", "c"]
+
+
 def test_killed_service_is_waited_for(tmp_path: Path, wait_until: WaitUntil) -> None:
     """The loop survives, and waits again as soon as the service is there."""
     lonely = Lonely(tmp_path)
