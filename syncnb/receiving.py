@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
 from syncnb.client import SyncServiceClient, default_client
+from syncnb.client.given import Given
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.iterate import iter_updates
 from syncnb.client.newest import NameOf
@@ -160,13 +162,13 @@ def _updates(
     webhook: WebhookReceiver | None,
     stop: threading.Event | Interrupt | None,
 ) -> Iterator[Update]:
-    client = client or default_client()
+    client, given = client or default_client(), Given(_AGAIN_AFTER)
     for meta_data in iter_updates(
         client,
         object_type,
         poll_interval=poll_interval,
         timeout=timeout,
-        redeliver=_AGAIN_AFTER,
+        given=given,
         only_latest=only_latest,
         processed=processed,
         webhook=webhook,
@@ -177,6 +179,8 @@ def _updates(
             yield update
         finally:
             update.close()
+        if update.acknowledged:  # it stays in the list while other applications need it
+            given.again(meta_data, math.inf)
 
 
 def _state(

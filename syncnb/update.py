@@ -57,6 +57,7 @@ class Update:
         self.meta_data, self.client = meta_data, client
         self._processed = processed
         self._folder: Path | None = None
+        self._mark: Mark | None = None  # with which it was acknowledged
 
     @property
     def name(self) -> str:
@@ -72,6 +73,11 @@ class Update:
     def deleted(self) -> bool:
         """Whether it is a deletion: there are no data, and what was loaded should go."""
         return self.meta_data.deleted
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether it was acknowledged here, as consumed or as received."""
+        return self._mark is not None
 
     @property
     def manifest(self) -> Manifest | None:
@@ -249,6 +255,8 @@ class Update:
         ['consumed']
         """
         mark: Mark = "deleted" if self.deleted else "consumed"
+        if self._mark == mark:  # a service counts calls, not callers
+            return
         if self._processed is not None:
             self._processed.add(self.meta_data, mark)
         self._acknowledge(mark)
@@ -361,3 +369,4 @@ class Update:
         persistently(
             lambda: acknowledge(self.client, self.meta_data, mark), timeout=_ACKNOWLEDGE_TIMEOUT
         )
+        self._mark = mark

@@ -389,6 +389,23 @@ def test_version_that_is_replaced_while_it_is_read_makes_room_for_the_next(
     assert node.get_updated_objects(kind) == []
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_one_application_counts_as_one_of_several(
+    again: bool, node: SyncServiceClient, fleet: LocalFleet, kind: str
+) -> None:
+    """It does not speak for the other, which would never get the object (rest-api.md, 8.3)."""
+    meta = ObjectMetaData(object_type=kind, object_id="shared", dest_type="edge", consumers=2)
+    fleet.cloud.update_object(meta, data=b"data")
+    seen = 0
+    for update in updates(kind, client=node, timeout=7):
+        seen += 1
+        with update:
+            if again:
+                update.consumed()
+    assert seen == 1
+    assert [one.object_id for one in node.get_updated_objects(kind)] == ["shared"]
+
+
 def test_bad_input_is_refused_at_once(node: SyncServiceClient) -> None:
     """Before the first look."""
     with pytest.raises(InvalidMetaDataError, match="object_type"):
