@@ -221,7 +221,7 @@ ServiceError, ConnectionFailedError
         b'hello'
         """
         data, _ = self._remote(meta_data, None, retries, offset)
-        return download.pieces(data, offset, retries=retries)
+        return download.pieces(data, offset, retries=retries, check_end=True)
 
     def read_object_data(self, meta_data: ObjectMetaData, *, sha256: str | None = None) -> bytes:
         """The data of an object, for small ones.

@@ -40,6 +40,7 @@ def pieces(
     retries: int,
     strict: bool = False,
     check: bool = False,
+    check_end: bool = False,
 ) -> Iterator[bytes]:
     """The bytes from `first` up to `end`, going on after breaks.
 
@@ -55,6 +56,8 @@ def pieces(
         Raise `NotRanged` instead of reading more than is wanted.
     check : bool, default False
         Make sure of the version with the first request too.
+    check_end : bool, default False
+        Make sure of it after the last byte, also if one request was enough.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def pieces(
                 ) from error
             pause(retries - left, error)
             left -= 1
-    if answers > 1:
+    if answers > 1 or check_end:
         data.check()
 
 
@@ -119,7 +122,7 @@ def copy(
         They are others than were expected.
     """
     sha256, done = hashlib.sha256(), 0
-    for piece in pieces(data, offset, retries=retries):
+    for piece in pieces(data, offset, retries=retries, check_end=digest is None):
         out.write(piece)
         if digest:
             sha256.update(piece)

@@ -57,7 +57,7 @@ def _whole(
 ) -> None:
     file.seek(0)
     file.truncate()
-    for piece in pieces(data, retries=retries):
+    for piece in pieces(data, retries=retries, check_end=follower is None):
         file.write(piece)
         meter.add(len(piece))
         if follower is not None:

@@ -148,6 +148,27 @@ def test_object_that_was_replaced_before_by_one_of_another_length_is_named() -> 
             SyncServiceClient(service.url).read_object_data(meta)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client, meta, _: client.fetch_object_data(meta, BytesIO()),
+        lambda client, meta, _: list(client.iter_object_data(meta)),
+        lambda client, meta, path: client.download_object_data(meta, path),
+    ],
+    ids=["fetch", "iterate", "download"],
+)
+def test_object_that_was_replaced_before_by_one_of_the_same_length_is_named(
+    read: Callable[[SyncServiceClient, ObjectMetaData, Path], object], tmp_path: Path
+) -> None:
+    """Its bytes are not given out as those of the version that was asked for."""
+    with stand(DATA) as service, SyncServiceClient(service.url) as client:
+        meta = service.object
+        service.replace(DATA[::-1])
+        with pytest.raises(ObjectReplacedError):
+            read(client, meta, tmp_path / "data")
+    assert not list(tmp_path.iterdir())
+
+
 def test_object_that_is_replaced_as_parts_arrive_leaves_no_file(
     running: Callable[..., Stand], large: bytes, tmp_path: Path
 ) -> None:
