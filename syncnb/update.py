@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import unicodedata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -125,9 +126,7 @@ class Update:
         manifest = self.manifest
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
-        # A name from the wire becomes a name in this folder and nothing else.
-        wanted = manifest.file_name if manifest is not None else ""
-        path = self._folder / (Path(wanted).name or "data")
+        path = self._folder / _file_name(manifest.file_name if manifest is not None else "")
         if not path.exists():
             self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
         return path
@@ -360,3 +359,11 @@ class Update:
             lambda: acknowledge(self.client, self.meta_data, mark), timeout=_ACKNOWLEDGE_TIMEOUT
         )
         self._mark = mark
+
+
+def _file_name(wanted: str) -> str:
+    """A name from the wire as a name in a folder and nothing else."""
+    name = Path(wanted).name
+    if name == ".." or any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+        return "data"
+    return name or "data"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from sklearn.preprocessing import StandardScaler
 
 from syncnb import (
     LocalFleet,
+    Manifest,
+    ObjectMetaData,
     SyncServiceClient,
     Update,
     collect,
@@ -212,23 +215,26 @@ def test_joblib_file_of_another_tool_never_runs_unasked(fleet: LocalFleet, tmp_p
     update.close()
 
 
-def test_name_from_the_wire_cannot_leave_its_folder(fleet: LocalFleet) -> None:
-    """A manifest that names ../../x."""
-    from dataclasses import replace
-
-    from syncnb import ObjectMetaData
-
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [("../../../evil", "evil"), ("..", "data"), ("a/..", "data"), ("a\0b", "data"), ("/", "data")],
+)
+def test_name_from_the_wire_cannot_leave_its_folder(
+    fleet: LocalFleet, wanted: str, found: str
+) -> None:
+    """A manifest that names ../../x, or the folder above itself."""
+    digest = sha256(b"x").hexdigest()
+    evil = Manifest(format="bytes", codec="bytes/1", sha256=digest, size=1, file_name=wanted)
     name = fresh()
-    manifest = publish(b"x", name, "a", client=fleet.cloud).manifest
-    evil = replace(manifest, file_name="../../../evil").to_description()
-    meta = ObjectMetaData(object_type=name, object_id="b", description=evil)
+    meta = ObjectMetaData(object_type=name, object_id="b", description=evil.to_description())
     fleet.cloud.update_object(meta, data=b"x")
     for update in updates(name, client=fleet.node("node1"), timeout=20):
-        if update.name == "b":
-            assert update.path().name == "evil"
-            assert ".." not in update.path().parts
-            update.close()
-            break
+        path = update.path()
+        assert path.name == found
+        assert path.read_bytes() == b"x"
+        assert ".." not in path.parts
+        update.close()
+        break
 
 
 @pytest.mark.parametrize(
