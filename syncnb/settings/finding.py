@@ -157,10 +157,11 @@ def _joined(home: Source, sources: list[Source]) -> Settings:
                 values[name], labels[name] = source.values[name], source.labels[name]
     foreign = [s for s in sources if s not in serving and s.values.get("key")]
     if labels["key"] == _NOWHERE and foreign:
+        its = foreign[0].labels
+        owner = f"belongs to {its['url']}" if "url" in its else "has no url beside it"
         raise SettingsError(
             "key",
-            f"there is none for {place} ({labels['url']}); {foreign[0].labels['key']} belongs to "
-            f"{foreign[0].labels['url']}",
+            f"there is none for {place} ({labels['url']}); {its['key']} {owner}",
             "give key= and secret= with the URL",
         )
     return Settings(**values, sources=labels)

@@ -95,6 +95,15 @@ def test_login_of_one_service_is_not_sent_to_another(url: str, config: dict[str,
     assert (found.key, found.org_id) == ("k", "o")
 
 
+def test_login_of_a_profile_without_a_url_is_not_lent(tmp_path: Path) -> None:
+    """The file may be another's; the error names the profile."""
+    (tmp_path / "config.toml").write_text('[p]\nkey = "k"\nsecret = "hidden"\n')
+    environ = {"SYNCNB_CONFIG": str(tmp_path / "config.toml")}
+    with pytest.raises(SettingsError, match=r"\[p\] in .* has no url beside it") as caught:
+        find_settings("http://arg", profile="p", environ=environ)
+    assert "hidden" not in str(caught.value)
+
+
 def test_login_without_a_url_serves_the_url_that_is_given() -> None:
     """Secrets in the environment, the host in the program."""
     environ = {"SYNCNB_KEY": "k", "SYNCNB_SECRET": "s", **CLOUD}
