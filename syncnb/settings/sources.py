@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from syncnb.errors import SettingsError
@@ -26,7 +26,7 @@ class Source:
         Whether values without a URL beside them serve the URL of another source.
     """
 
-    values: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)  # the secret is among them
     labels: Mapping[str, str]
     lends: bool = False
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from syncnb.errors import SettingsError
 from syncnb.settings import ServiceUrl, Settings, config_path, find_settings
+from syncnb.settings.sources import environment
 
 CLOUD = {
     "HZN_FSS_CSSURL": "https://hub/edge-css/",
@@ -93,6 +94,11 @@ def test_login_of_one_service_is_not_sent_to_another(url: str, config: dict[str,
     assert "hidden" not in str(e.value)
     found = find_settings("http://env/", environ=FULL)  # the same place, written otherwise
     assert (found.key, found.org_id) == ("k", "o")
+
+
+def test_source_shows_no_secret() -> None:
+    """As in a traceback that shows what is in its frames."""
+    assert "hidden" not in repr(environment({"SYNCNB_KEY": "me", "SYNCNB_SECRET": "hidden"}))
 
 
 def test_login_of_a_profile_without_a_url_is_not_lent(tmp_path: Path) -> None:
