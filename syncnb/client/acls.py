@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from syncnb.client.calls import Calls
 from syncnb.client.reading import texts_of, values_of
 from syncnb.errors import InvalidMetaDataError
-from syncnb.metadata import AclEntry, Listing, check_acl_name, check_user_type
+from syncnb.metadata import AclEntry, Listing, check_stored_name, check_user_type
 
 Users = Iterable[str | AclEntry]
 # Of the two kinds of lists: what their keys are.
@@ -28,7 +28,7 @@ class AclCalls(Calls):
     ) -> list[AclEntry]:
         """The entries of a change; all of them are checked before anything is sent."""
         self._only_css(operation)
-        check_acl_name(_KEYS[kind], key)
+        check_stored_name(_KEYS[kind], key)
         if isinstance(users, str | AclEntry):
             raise InvalidMetaDataError("users", users, "give a list, also of one")
         entries = [
@@ -54,8 +54,8 @@ class AclCalls(Calls):
         self, operation: str, kind: str, key: str, username: str, user_type: str
     ) -> None:
         self._only_css(operation)
-        check_acl_name(_KEYS[kind], key)
-        check_acl_name("username", username)
+        check_stored_name(_KEYS[kind], key)
+        check_stored_name("username", username)
         check_user_type(user_type)
         self._transport.request(
             "DELETE",
@@ -69,7 +69,7 @@ class AclCalls(Calls):
         self, operation: str, kind: str, key: str, user_type: str | None
     ) -> Listing[AclEntry]:
         self._only_css(operation)
-        check_acl_name(_KEYS[kind], key)
+        check_stored_name(_KEYS[kind], key)
         params = {"key": key}
         if user_type is not None:
             check_user_type(user_type)

@@ -6,7 +6,7 @@ from syncnb.client.answers import json_object
 from syncnb.client.calls import Calls
 from syncnb.client.reading import values_of
 from syncnb.errors import InvalidMetaDataError
-from syncnb.metadata import Json, Listing, Organization, check_name
+from syncnb.metadata import Json, Listing, Organization, check_name, check_stored_name
 from syncnb.metadata.fields import is_of
 
 
@@ -132,7 +132,7 @@ class AdministrationCalls(Calls):
         []
         """
         self._only_css("delete_organization")
-        check_name("org_id", org_id)
+        check_stored_name("org_id", org_id)
         self._transport.request(
             "DELETE",
             ("organizations", org_id),

@@ -8,7 +8,7 @@ from syncnb.client.calls import Calls
 from syncnb.client.reading import values_of
 from syncnb.client.watched import Watched
 from syncnb.errors import InvalidMetaDataError
-from syncnb.metadata import Listing, ObjectMetaData, check_name
+from syncnb.metadata import Listing, ObjectMetaData, check_stored_name
 
 log = logging.getLogger("syncnb")
 
@@ -94,7 +94,7 @@ class ArrivalCalls(Calls):
         ...     fleet.node("node1").watch_updated_objects("note", wait=1).items
         []
         """
-        check_name("object_type", object_type)
+        check_stored_name("object_type", object_type)
         params = {"received": "true"} if received else {}
         answer, watched = self._watch(
             "watch_updated_objects",

@@ -9,7 +9,7 @@ import requests
 from syncnb.client.transport import Transport
 from syncnb.client.watched import Watching
 from syncnb.errors import WrongSideError
-from syncnb.metadata import ObjectMetaData, check_name
+from syncnb.metadata import ObjectMetaData, check_stored_name
 
 
 class Calls:
@@ -39,6 +39,12 @@ class Calls:
     def _path(self, *names: str) -> tuple[str, ...]:
         return ("objects", *((self.org_id,) if self.org_id else ()), *names)
 
+    def _object_path(self, object_type: str, object_id: str, *rest: str) -> tuple[str, ...]:
+        """That of an object that may be there."""
+        check_stored_name("object_type", object_type)
+        check_stored_name("object_id", object_id)
+        return self._path(object_type, object_id, *rest)
+
     def _subject(self, object_type: str, object_id: str = "") -> str:
         name = (
             f"object {object_type}/{object_id}" if object_id else f"objects of type {object_type}"
@@ -57,14 +63,14 @@ class Calls:
         accept: tuple[int, ...] = (),
     ) -> requests.Response:
         """One request about a type, or about an object if there is an ID."""
-        check_name("object_type", object_type)
-        names: tuple[str, ...] = (object_type,)
-        if object_id is not None:
-            check_name("object_id", object_id)
-            names += (object_id, *rest)
+        if object_id is None:
+            check_stored_name("object_type", object_type)
+            path = self._path(object_type)
+        else:
+            path = self._object_path(object_type, object_id, *rest)
         return self._transport.request(
             method,
-            self._path(*names),
+            path,
             params=params,
             json=json,
             operation=operation,

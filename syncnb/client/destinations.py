@@ -10,7 +10,7 @@ from syncnb.metadata import (
     DestinationStatus,
     Listing,
     ObjectStatus,
-    check_name,
+    check_stored_name,
 )
 
 
@@ -90,8 +90,8 @@ class DestinationCalls(Calls):
         'delivered'
         """
         self._only_css("get_destination_objects")
-        check_name("dest_type", dest_type)
-        check_name("dest_id", dest_id)
+        check_stored_name("dest_type", dest_type)
+        check_stored_name("dest_id", dest_id)
         answer = self._transport.request(
             "GET",
             ("destinations", self.org_id, dest_type, dest_id, "objects"),
@@ -187,9 +187,7 @@ class DestinationCalls(Calls):
         (1, None)
         """
         self._only_css("watch_object_destinations")
-        check_name("object_type", object_type)
-        check_name("object_id", object_id)
-        path = self._path(object_type, object_id, "destinations")
+        path = self._object_path(object_type, object_id, "destinations")
         subject = self._subject(object_type, object_id)
         answer, watched = self._watch("watch_object_destinations", path, subject, etag, wait, {})
         if answer.status_code == 304:

@@ -15,7 +15,7 @@ from syncnb.client.interrupting import Interrupt
 from syncnb.client.newest import NameOf, name_of, split_newest
 from syncnb.client.pauses import Pauses, Quiet
 from syncnb.errors import ConnectionFailedError, ServiceError, SettingsError
-from syncnb.metadata import check_name
+from syncnb.metadata import check_stored_name
 
 if TYPE_CHECKING:
     from syncnb.client.acknowledging import Mark
@@ -89,7 +89,7 @@ def iter_updates(
     AccessDeniedError, ServiceError
         The service refuses the first look; a refusal after that is taken for an outage.
     """
-    check_name("object_type", object_type)
+    check_stored_name("object_type", object_type)
     if poll_interval <= 0:
         raise SettingsError(
             "poll_interval", f"{poll_interval:g} s", "give a positive number of seconds"

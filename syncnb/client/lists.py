@@ -12,6 +12,7 @@ from syncnb.metadata import (
     ObjectMetaData,
     StoredObject,
     check_name,
+    check_stored_name,
     format_time,
     in_utc,
 )
@@ -187,7 +188,7 @@ class ListCalls(Calls):
                  "dest_id": dest_id, "property_name": property_name}  # fmt: skip
         for name, text in named.items():
             if text is not None:
-                check_name(name, text)
+                check_stored_name(name, text)
         for name, needed in (
             ("object_id", object_type is not None),
             ("dest_id", dest_type is not None),

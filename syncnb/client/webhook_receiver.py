@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.webhook_server import WebhookServer
 from syncnb.errors import ConnectionFailedError, ServiceError, SettingsError, SyncError
-from syncnb.metadata import check_name
+from syncnb.metadata import check_stored_name
 
 if TYPE_CHECKING:
     from syncnb.client.client import SyncServiceClient
@@ -78,7 +78,7 @@ class WebhookReceiver:
         port: int = 0,
         url: str | None = None,
     ) -> None:
-        check_name("object_type", object_type)
+        check_stored_name("object_type", object_type)
         if url is not None and urlsplit(url).scheme not in ("http", "https"):
             raise SettingsError("url", f"{url!r} is no URL", "write http:// or https://")
         self.object_type = object_type

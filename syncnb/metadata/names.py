@@ -39,17 +39,18 @@ def check_name(field_name: str, value: str) -> None:
         raise InvalidMetaDataError(field_name, value, _REMEDY)
 
 
-def check_acl_name(field_name: str, value: str) -> None:
-    """Refuse what cannot be a key or a user name of an access control list.
+def check_stored_name(field_name: str, value: str) -> None:
+    """Refuse what no service has under this name (rest-api.md, 1.5).
 
-    They never travel on the link, so more is possible than in other names.
+    More is possible than in names of what is to be sent: other programs may have stored objects
+    that the link cannot carry, and entries of access control lists never travel on it.
 
     Parameters
     ----------
     field_name : str
         Named in the error.
     value : str
-        The key, or the user name.
+        The name.
 
     Raises
     ------
@@ -58,7 +59,8 @@ def check_acl_name(field_name: str, value: str) -> None:
 
     Examples
     --------
-    >>> check_acl_name("username", "*")
+    >>> check_stored_name("object_id", "a~b")
+    >>> check_stored_name("username", "*")
     """
     marks = "!@#$^*|-_.~"
     if not is_of(str, value) or value in ("", ".", "..") or not _is_made_of(value, marks):

@@ -139,11 +139,19 @@ def test_object_of_another_organisation_is_not_written(cloud: SyncServiceClient,
     assert cloud.get_objects(name) == []
 
 
-@pytest.mark.parametrize("call", ["delete_object", "get_object_metadata", "get_object_status"])
-def test_empty_id_does_not_address_the_type(cloud: SyncServiceClient, name: str, call: str) -> None:
-    """It is refused, not left out of the path."""
+@pytest.mark.parametrize("kind", ["css", "ess"])
+def test_object_that_another_program_named_is_read_and_deleted(
+    kind: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    """The protocol takes names that its link does not (rest-api.md, 1.5)."""
+    service: Running = request.getfixturevalue(kind)
+    client: SyncServiceClient = request.getfixturevalue("cloud" if kind == "css" else "edge")
+    assert service.put(f"{ORG}/{name}/a~b" if kind == "css" else f"{name}/a~b", b"hello") == 204
+    (meta,) = client.objects(name)
+    assert client.read_object_data(meta) == b"hello"
     with pytest.raises(InvalidMetaDataError, match="object_id"):
-        getattr(cloud, call)(name, "")
+        client.update_object(meta)  # it would never arrive
+    client.delete_object(name, meta.object_id)
 
 
 def test_inactive_object_is_delivered_when_it_is_activated(

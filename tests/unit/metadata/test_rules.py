@@ -21,9 +21,9 @@ from syncnb.metadata import (
     DestinationPolicy,
     PolicyProperty,
     PolicyService,
-    check_acl_name,
     check_name,
     check_node,
+    check_stored_name,
 )
 from syncnb.service.lifecycle import Refused
 from syncnb.service.lifecycle.policies import parse_range
@@ -140,7 +140,7 @@ def test_value_of_a_wrong_type_is_refused_and_never_an_accident(name: str, value
 def test_names_are_those_that_both_sides_take(text: str) -> None:
     """Those of objects travel on the link, those of access lists do not."""
     assert passes(check_name, text) == (is_name(text) and is_link_name(text))
-    assert passes(check_acl_name, text) == is_name(text)
+    assert passes(check_stored_name, text) == is_name(text)
 
 
 @given(NODE)
