@@ -374,7 +374,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
 
     def _data_of(self, meta: ObjectMetaData) -> tuple[tuple[str, ...], str]:
         names = meta.object_type, meta.object_id
-        return self._path(*names, "data"), self._subject(*names)
+        return self._object_path(*names, "data"), self._subject(*names)
 
     def _latest(self, meta: ObjectMetaData) -> ObjectMetaData:
         call = self._call("GET", meta.object_type, meta.object_id, operation="get_object_metadata")

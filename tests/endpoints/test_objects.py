@@ -154,6 +154,23 @@ def test_object_that_another_program_named_is_read_and_deleted(
     client.delete_object(name, meta.object_id)
 
 
+@pytest.mark.parametrize(
+    ("object_type", "object_id", "field"),
+    [("..", "other", "object_type"), ("t", "..", "object_id"), ("t", "", "object_id"),
+     ("a b", "i", "object_type"), ("t", "a/b", "object_id")],
+)  # fmt: skip
+def test_data_of_what_is_no_object_are_not_asked_for(
+    object_type: str, object_id: str, field: str
+) -> None:
+    """With ".." as its type the path would be that of something else."""
+    client = SyncServiceClient("http://127.0.0.1:1", org_id="acme")
+    meta = ObjectMetaData(object_type=object_type, object_id=object_id, instance_id=1)
+    with pytest.raises(InvalidMetaDataError, match=field):
+        client.update_object_data(meta, b"x")
+    with pytest.raises(InvalidMetaDataError, match=field):
+        client.fetch_object_data(meta, BytesIO())
+
+
 def test_inactive_object_is_delivered_when_it_is_activated(
     cloud: SyncServiceClient, edge: SyncServiceClient, name: str, wait_until: WaitUntil
 ) -> None:
