@@ -7,12 +7,12 @@ import os
 import random
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from syncnb.client import interrupting
 from syncnb.client.progress import Meter
 from syncnb.client.ranges import Break, RemoteData
 from syncnb.errors import (
@@ -104,7 +104,7 @@ def passing(error: Exception) -> bool:
 def pause(failures: int, error: Exception | None = None) -> None:
     """Wait before another try, longer after each failure, and as long as the service asks for."""
     seconds = min(_FIRST_PAUSE * 2**failures, _LONGEST_PAUSE) * random.uniform(0.7, 1.0)
-    time.sleep(max(seconds, _asked(error) or 0.0))
+    interrupting.pause(max(seconds, _asked(error) or 0.0))
 
 
 def _asked(error: Exception | None) -> float | None:

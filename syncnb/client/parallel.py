@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import IO
 
 from syncnb.client.download import compare, pieces
+from syncnb.client.interrupting import Interrupt
 from syncnb.client.progress import Meter
 from syncnb.client.ranges import PIECE, NotRanged, RemoteData
 from syncnb.errors import ServiceUnavailableError
@@ -81,7 +82,7 @@ class _Parts:
         self._done: set[int] = set()
         self._lock = threading.Lock()
         self._proven = threading.Event()  # that the service gives parts
-        self._stopped = threading.Event()
+        self._stop = Interrupt()  # of all the others, when one of them fails
         self._workers = min(connections, len(self._waiting))
 
     def read(self, meter: Meter) -> None:
@@ -95,11 +96,15 @@ class _Parts:
                         one.result()
                     meter.show()
             finally:
-                self._stopped.set()
+                self._stop.set()
                 self._proven.set()
 
     def _work(self, meter: Meter) -> None:
-        while not self._stopped.is_set():
+        with self._stop.requests():
+            self._take_parts(meter)
+
+    def _take_parts(self, meter: Meter) -> None:
+        while not self._stop.is_set():
             with self._lock:
                 if not self._waiting:
                     return
@@ -120,7 +125,7 @@ class _Parts:
         at, descriptor = first, self._file.fileno()
         for piece in pieces(self._data, first, end, retries=self._retries, strict=True):
             self._proven.set()
-            if self._stopped.is_set():
+            if self._stop.is_set():
                 return
             view = memoryview(piece)
             while view:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +30,7 @@ from syncnb.errors import (
 )
 from syncnb.manifest import Manifest
 
+from .hostile import scripted
 from .stand import Stand, cutting, stand
 
 ODD = ["ignored", "part as 200", "416", "400 and all", "no place", "shifted", "whole as 206"]
@@ -317,6 +320,31 @@ def test_progress_that_raises_ends_the_download(tmp_path: Path) -> None:
         client = SyncServiceClient(service.url)
         with pytest.raises(KeyError, match="enough"):
             client.download_object_data(service.object, tmp_path / "data", progress=stop)
+    assert not list(tmp_path.iterdir())
+
+
+def test_download_that_is_called_off_waits_for_no_answer(tmp_path: Path) -> None:
+    """Neither for parts that stopped nor for those that never began."""
+    size, parts = 4 * parallel.PART, list[bytes]()
+
+    def script(sock: socket.socket, head: bytes) -> None:
+        found = re.search(rb"bytes=(\d+)-(\d+)", head)
+        assert found
+        parts.append(head)
+        if len(parts) == 1:
+            spread = b"Content-Range: bytes %b-%b/%d" % (found[1], found[2], size)
+            sock.sendall(b"HTTP/1.1 206 Partial Content\r\n%b\r\n" % spread)
+            sock.sendall(b"Content-Length: %d\r\n\r\n" % parallel.PART + bytes(1 << 20))
+
+    def stop(_done: int, _total: int | None) -> None:
+        if len(parts) == 4:
+            raise KeyError("enough")
+
+    meta = ObjectMetaData(object_type="t", object_id="i", instance_id=1, object_size=size)
+    began = time.monotonic()
+    with scripted(script) as (url, _), pytest.raises(KeyError, match="enough"):
+        SyncServiceClient(url).download_object_data(meta, tmp_path / "data", progress=stop)
+    assert time.monotonic() - began < 20
     assert not list(tmp_path.iterdir())
 
 
