@@ -13,7 +13,7 @@ from syncnb.client.calls import Calls
 from syncnb.client.progress import Progress, metering
 from syncnb.client.ranges import RemoteData
 from syncnb.client.reader import DataReader
-from syncnb.client.reading import value_of
+from syncnb.client.reading import state_of, value_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import ObjectMetaData
 
@@ -384,7 +384,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
         call = self._call(
             "GET", meta.object_type, meta.object_id, "status", operation="get_object_status"
         )
-        return call.text.strip()
+        return state_of(call, "get_object_status")
 
 
 def _name(meta: ObjectMetaData) -> str:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import logging
-import re
 
-from syncnb.client.answers import unexpected
 from syncnb.client.calls import Calls
-from syncnb.client.reading import value_of
+from syncnb.client.reading import state_of, value_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Json, ObjectMetaData, ObjectState
 
 log = logging.getLogger("syncnb")
-_WORD = re.compile(r"\w{1,64}")
 _doubtful: set[str] = set()  # types that were warned of
 
 
@@ -205,10 +202,7 @@ class ObjectCalls(Calls):
         'notReady'
         """
         call = self._call("GET", object_type, object_id, "status", operation="get_object_status")
-        word = call.text.strip()
-        if not _WORD.fullmatch(word):
-            raise unexpected(call, "get_object_status", "it is not the word of a status")
-        return ObjectState(word)
+        return state_of(call, "get_object_status")
 
 
 def _bytes(data: object) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,10 +10,12 @@ import requests
 
 from syncnb.client.answers import json_object, json_value, unexpected
 from syncnb.errors import InvalidMetaDataError
-from syncnb.metadata import Json, Listing, Value
+from syncnb.metadata import Json, Listing, ObjectState, Value
 
 T = TypeVar("T")
 V = TypeVar("V", bound=Value)
+_WORD = re.compile(r"\w{1,64}")
+_LONGEST = 300  # bytes of the word of a status
 
 
 def value_of(answer: requests.Response, operation: str, read: Callable[[Json], T]) -> T:
@@ -111,6 +114,33 @@ def texts_of(answer: requests.Response, operation: str, of: str) -> Listing[str]
     if not all(isinstance(item, str) for item in items):
         raise unexpected(answer, operation, "it is not an array of texts")
     return Listing(items, of=of)
+
+
+def state_of(answer: requests.Response, operation: str) -> ObjectState:
+    """The status word that an answer is.
+
+    Parameters
+    ----------
+    answer : requests.Response
+        With a status that is 2xx.
+    operation : str
+        The call, for errors.
+
+    Returns
+    -------
+    ObjectState
+        Also a word that is not known here.
+
+    Raises
+    ------
+    AnswerError
+        The answer is something else.
+    """
+    # Not `text`, which guesses the coding where the service does not name it.
+    word = answer.content[:_LONGEST].decode("utf-8", "replace").strip()
+    if len(answer.content) > _LONGEST or not _WORD.fullmatch(word):
+        raise unexpected(answer, operation, "it is not the word of a status")
+    return ObjectState(word)
 
 
 def _list(answer: requests.Response, operation: str) -> list[Json]:
