@@ -278,4 +278,4 @@ def version(meta: ObjectMetaData) -> int:
 
 def _length(response: requests.Response) -> int | None:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text[:20]) if text.isascii() and text.isdecimal() else None

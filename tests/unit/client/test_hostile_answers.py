@@ -149,6 +149,15 @@ def test_json_that_makes_no_sense_is_refused(body: bytes, words: str) -> None:
         client(url).get_destinations()
 
 
+def test_length_with_thousands_of_digits_is_a_wrong_one() -> None:
+    """And no accident of the language's."""
+    answer = says(200, b"hello").replace(b": 5", b": " + b"9" * 5000)
+    with scripted(always(answer)) as (url, _):
+        meta = ObjectMetaData(object_type="t", object_id="i", instance_id=1, object_size=5)
+        with pytest.raises(SyncError):
+            client(url).read_object_data(meta)
+
+
 def test_null_is_an_empty_list_and_large_numbers_stay_exact() -> None:
     """As services written in Go send them."""
     with scripted(always(says(200, b"null"))) as (url, _):
