@@ -10,7 +10,8 @@ from email.utils import parsedate_to_datetime
 
 REFUSED = (429, 503)  # the service did nothing
 DOUBTFUL = (502, 504)  # a gateway does not know whether it did
-_NOT_TWICE = ("consumed", "deleted", "activate")  # the second may fail, or do it again
+# The second may fail, do it again, or count as that of another application (rest-api.md, 8.3).
+_NOT_TWICE = ("received", "consumed", "deleted", "activate")
 
 
 @dataclass(frozen=True)
