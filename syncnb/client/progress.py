@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 Progress = Callable[[int, int | None], object] | bool | None
 _EVERY = 0.1  # seconds between two reports
-_QUIET = 1.0  # seconds that a transfer may take before it gets a bar
+_QUIET = 1.0  # seconds that a transfer may take before it gets a bar that nobody asked for
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
 
@@ -39,7 +39,7 @@ class Meter:
         Bytes in all, if that is known.
     progress : callable, bool or None
         Called with bytes done and in all; False for nothing, True for a bar, None for a bar where
-        a person looks on.
+        a person looks on, unless the transfer is quick.
     """
 
     def __init__(self, title: str, total: int | None, progress: Progress) -> None:
@@ -48,6 +48,7 @@ class Meter:
         self._done, self._lock = 0, threading.Lock()
         self._started = time.monotonic()
         self._reported, self._drawn = self._started, False
+        self._always = progress is True
 
     def add(self, number: int) -> None:
         """More bytes are done; report it now and then."""
@@ -72,7 +73,7 @@ class Meter:
         self._reported = now
         if self._callback is not None:
             self._callback(self._done, self._total)
-        elif self._bar is not None and now - self._started >= _QUIET:
+        elif self._bar is not None and (self._always or now - self._started >= _QUIET):
             self._drawn = True
             self._bar.show(self._done, self._total, now - self._started)
 
@@ -80,7 +81,7 @@ class Meter:
         """Report for the last time."""
         if self._callback is not None and complete:
             self._callback(self._done, self._total)
-        if self._bar is not None and self._drawn:
+        if self._bar is not None and (self._drawn or (self._always and complete)):
             self._bar.close(self._done, self._total, time.monotonic() - self._started)
 
 
