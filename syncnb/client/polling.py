@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Literal, cast
@@ -30,6 +31,7 @@ class PollingCalls(Calls):
     def __init__(self, transport: Transport, org_id: str) -> None:
         super().__init__(transport, org_id)
         self._pollers: list[Poller] = []
+        self._pollers_lock = threading.Lock()
 
     def start_polling_for_updates(
         self,
@@ -134,8 +136,9 @@ class PollingCalls(Calls):
                 on_error=on_error,
                 processed=processed,
             )
-        self._pollers = [one for one in self._pollers if one.running or one.has_to_tell]
-        self._pollers.append(poller)
+        with self._pollers_lock:
+            kept = [one for one in self._pollers if one.running or one.has_to_tell]
+            self._pollers = [*kept, poller]
         return poller
 
     def stop_polling_for_updates(self, object_type: str | None = None) -> None:
@@ -161,8 +164,9 @@ class PollingCalls(Calls):
         ...     poller.running
         False
         """
-        chosen = [p for p in self._pollers if object_type in (None, p.object_type)]
-        self._pollers = [p for p in self._pollers if p not in chosen]
+        with self._pollers_lock:
+            chosen = [p for p in self._pollers if object_type in (None, p.object_type)]
+            self._pollers = [p for p in self._pollers if p not in chosen]
         with ExitStack() as stack:  # every one is stopped, whatever one of them raises
             for poller in chosen:
                 stack.callback(poller.stop)

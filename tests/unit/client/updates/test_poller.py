@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -91,6 +92,32 @@ def test_pollers_of_one_client_are_independent(
     node.stop_polling_for_updates()
     assert not other.running
     node.stop_polling_for_updates()  # nothing runs: nothing happens
+
+
+def test_pollers_that_start_at_once_are_all_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None is forgotten while another one is taken note of."""
+    client = SyncServiceClient("http://127.0.0.1:1")
+    first = client.start_polling_for_updates("a", print)
+    together = threading.Barrier(2)
+
+    def running(poller: Poller) -> bool:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            together.wait(0.3)
+        return poller._thread.is_alive()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Poller, "running", property(running))
+        starts = [
+            threading.Thread(target=client.start_polling_for_updates, args=(name, print))
+            for name in ("b", "c")
+        ]
+        for one in starts:
+            one.start()
+        for one in starts:
+            one.join()
+    client.close()
+    assert not first.running
+    assert not own_threads()
 
 
 def test_closing_the_client_stops_its_pollers(fleet: LocalFleet, kind: str) -> None:
