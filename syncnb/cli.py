@@ -26,7 +26,10 @@ from syncnb.errors import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from syncnb.client import SyncServiceClient
+    from syncnb.metadata import ObjectMetaData
     from syncnb.settings import Settings
 
 _CODES: tuple[tuple[type[SyncError], int], ...] = (
@@ -158,20 +161,41 @@ def _updates(options: argparse.Namespace) -> int:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from syncnb.statistics import collect
+    from syncnb.statistics import acknowledge_reports, gather
 
     with _client(options) as client:
-        frame = collect(
-            options.type, client=client, consume=not options.keep, timeout=options.timeout
-        )
-    if options.csv is not None:
-        frame.to_csv(options.csv, index=False)
-        print(f"{len(frame)} rows are in {options.csv}")
-    elif options.json:
-        print(frame.to_json(orient="records", lines=True, date_format="iso"), end="")
-    else:
-        print(frame.to_string(index=False) if len(frame) else "nothing was reported")
+        if options.csv is not None:
+            frame, reports = _collect_to_csv(options, client)
+            print(f"{len(frame)} rows are in {options.csv}")
+        else:
+            frame, reports = gather(options.type, client, timeout=options.timeout)
+            if options.json:
+                print(frame.to_json(orient="records", lines=True, date_format="iso"), end="")
+            else:
+                print(frame.to_string(index=False) if len(frame) else "nothing was reported")
+        sys.stdout.flush()
+        if not options.keep:  # only now: the rows are where they were wanted
+            acknowledge_reports(client, reports)
     return 0
+
+
+def _collect_to_csv(
+    options: argparse.Namespace, client: SyncServiceClient
+) -> tuple[pd.DataFrame, list[ObjectMetaData]]:
+    from syncnb.statistics import gather
+    from syncnb.whole_file import whole_file
+
+    try:
+        with whole_file(options.csv) as file:  # before anything is waited for
+            found = gather(options.type, client, timeout=options.timeout)
+            found[0].to_csv(file, index=False)
+        return found
+    except SyncError:  # some are OSErrors too
+        raise
+    except OSError as error:
+        raise SettingsError(
+            "--csv", f"{options.csv}: {error.strerror}", "name a file that can be written"
+        ) from error
 
 
 def _health(options: argparse.Namespace) -> int:

@@ -147,9 +147,49 @@ def collect(
     ...     collect("stats", client=fleet.cloud).empty
     True
     """
+    client = client or default_client()
+    frame, reports = gather(object_type, client, timeout=timeout, min_rows=min_rows)
+    if consume:
+        acknowledge_reports(client, reports)
+    return frame
+
+
+def gather(
+    object_type: str, client: SyncServiceClient, *, timeout: float = 0.0, min_rows: int = 1
+) -> tuple[pd.DataFrame, list[ObjectMetaData]]:
+    """As `collect`, for callers who keep the rows before they acknowledge the reports.
+
+    Parameters
+    ----------
+    object_type, client, timeout, min_rows
+        As for `collect`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `collect`.
+    list of ObjectMetaData
+        The reports that it has the rows of, for `acknowledge_reports`.
+
+    Raises
+    ------
+    AccessDeniedError, ServiceError, ConnectionFailedError
+        The service does not give them.
+
+    Warns
+    -----
+    UserWarning
+        As `collect`.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet
+    >>> with LocalFleet(nodes=1) as fleet:
+    ...     frame, reports = gather("stats", fleet.cloud)
+    ...     acknowledge_reports(fleet.cloud, reports)
+    """
     import pandas as pd
 
-    client = client or default_client()
     deadline = time.monotonic() + timeout
     read: dict[str, tuple[ObjectMetaData, list[dict[str, Any]]]] = {}
     odd: set[str] = set()
@@ -174,17 +214,35 @@ def collect(
     for name in sorted(odd):
         warnings.warn(
             f"object {object_type}/{name} is no report of syncnb and was left where it is",
-            stacklevel=2,
+            stacklevel=3,  # the caller of `collect`
         )
     ordered = sorted(read.values(), key=lambda one: (_reported_at(one[0]), one[0].object_id))
     frame = pd.DataFrame([row for _, rows in ordered for row in rows])
     if frame.empty:
         frame = pd.DataFrame(columns=list(_COLUMNS))
     frame["reported_at"] = pd.to_datetime(frame["reported_at"], utc=True)
-    if consume:
-        for meta, _ in ordered:
-            _consume(client, meta)
-    return frame[[c for c in frame if c not in _COLUMNS] + list(_COLUMNS)]
+    frame = frame[[c for c in frame if c not in _COLUMNS] + list(_COLUMNS)]
+    return frame, [meta for meta, _ in ordered]
+
+
+def acknowledge_reports(client: SyncServiceClient, reports: Sequence[ObjectMetaData]) -> None:
+    """Acknowledge what `gather` returned, so that it does not come again.
+
+    Parameters
+    ----------
+    client : SyncServiceClient
+        The CSS.
+    reports : sequence of ObjectMetaData
+        As `gather` returned them.
+
+    Raises
+    ------
+    AccessDeniedError, ServiceError, ConnectionFailedError
+        The service does not take it.
+    """
+    for meta in reports:
+        with contextlib.suppress(RequestRefusedError):  # another collector was faster
+            client.mark_object_consumed(meta)
 
 
 def _rows(values: Any) -> list[Row]:
@@ -273,8 +331,3 @@ def _read(client: SyncServiceClient, meta: ObjectMetaData) -> list[dict[str, Any
         "object_id": meta.object_id,
     }
     return [row | about for row in rows]
-
-
-def _consume(client: SyncServiceClient, meta: ObjectMetaData) -> None:
-    with contextlib.suppress(RequestRefusedError):  # another collector was faster
-        client.mark_object_consumed(meta)

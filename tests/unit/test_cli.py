@@ -84,6 +84,32 @@ def test_file_goes_out_and_comes_back(fleet: LocalFleet, tmp_path: Path) -> None
     assert syncnb("collect", "cli-stats", env=cloud).stdout == "nothing was reported\n"
 
 
+def test_collected_rows_are_acknowledged_when_they_are_written(
+    fleet: LocalFleet, tmp_path: Path
+) -> None:
+    """A file that cannot be written costs no row, nor does a reader that has gone."""
+    cloud, stats = fleet.environment(), tmp_path / "stats.csv"
+    report({"fps": 1.5}, "csv-stats", client=fleet.node("node1"))
+    assert "1.5" in syncnb("collect", "csv-stats", "--keep", "--timeout", "10", env=cloud).stdout
+    for wrong in ("/no/dir/x.csv", str(tmp_path), "/dev/full"):
+        done = syncnb("collect", "csv-stats", "--csv", wrong, env=cloud)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(f"syncnb: --csv: {wrong}: ")
+        assert done.stderr.count("\n") == 1, done.stderr
+    ours, theirs = os.pipe()
+    os.close(ours)
+    subprocess.run(
+        [sys.executable, "-m", "syncnb", "collect", "csv-stats"],
+        env={**os.environ, **cloud}, stdout=theirs, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(theirs)
+    done = syncnb("collect", "csv-stats", "--csv", str(stats), env=cloud)
+    assert done.stdout == f"1 rows are in {stats}\n", done.stderr
+    assert stats.read_text().startswith("fps,node,")
+    assert list(tmp_path.iterdir()) == [stats]
+    assert syncnb("collect", "csv-stats", env=cloud).stdout == "nothing was reported\n"
+
+
 def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> None:
     """One line on standard error, no traceback, no secret."""
     secret = tmp_path / "secret"
