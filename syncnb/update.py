@@ -19,6 +19,7 @@ from syncnb.codecs.registry import Trusted
 from syncnb.errors import DataError, LoadError, ObjectReplacedError
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
+from syncnb.saving import own_place
 
 log = logging.getLogger("syncnb")
 
@@ -198,12 +199,18 @@ class Update:
         Returns
         -------
         Path
-            The file; what had its name is replaced.
+            The file, named as the publisher named it. An older version of the same object is
+            replaced. A file of that name that is not of this object stays, and the object's ID is
+            put in front: ``ma-m.bin``; if that is not its own either, the type and a number too.
 
         Raises
         ------
         DataError, ServiceError, ConnectionFailedError, OSError
             As `path`; the file cannot be written.
+
+        Notes
+        -----
+        A hidden file beside it, such as ``.m.bin.object``, says whose it is.
 
         Examples
         --------
@@ -219,8 +226,8 @@ class Update:
         one.bin
         """
         path = self.path()
-        target = Path(folder) / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        target = own_place(Path(folder), path.name, self.meta_data)
         part = target.with_name(f".{target.name}.part")
         shutil.copyfile(path, part)
         part.replace(target)

@@ -129,6 +129,42 @@ def test_file_arrives_byte_for_byte(fleet: LocalFleet, tmp_path: Path, size: int
         assert update.save(tmp_path / "kept").read_bytes() == path.read_bytes()
 
 
+def test_saved_files_of_one_name_are_kept_apart(fleet: LocalFleet, tmp_path: Path) -> None:
+    """By the object, also of another type; a newer version replaces its own, and nothing else."""
+    kept, path = tmp_path / "kept", tmp_path / "m.bin"
+    kept.mkdir()
+    (kept / "own.bin").write_bytes(b"the user's")
+
+    def saved(kind: str, name: str, version: str, file: Path = path) -> str:
+        file.write_bytes(f"{kind}/{name} {version}".encode())
+        publish_file(
+            file, name=name, object_type=kind, version=version, dest_type="edge",
+            client=fleet.cloud,
+        )  # fmt: skip
+        with next(updates(kind, client=fleet.node("node1"), timeout=30)) as update:
+            return update.save(kept).name
+
+    one, two = fresh(), fresh()
+    assert saved(one, "ma", "1") == "m.bin"
+    assert saved(one, "mb", "1") == "mb-m.bin"
+    assert saved(two, "mb", "1") == f"{two}-mb-m.bin"
+    assert saved(one, "mb-m.bin", "1") == "mb-m.bin-m.bin"
+    assert saved(one, "ma", "2") == "m.bin"
+    (kept / "m.bin").unlink()  # as a program does that moves it elsewhere
+    assert saved(one, "mb", "2") == "mb-m.bin"
+    assert saved(one, "ma", "3") == "m.bin"
+    assert saved(one, "own", "1", tmp_path / "own.bin") == "own-own.bin"
+    files = {file.name: file.read_text() for file in kept.iterdir() if file.name[0] != "."}
+    assert files == {
+        "m.bin": f"{one}/ma 3",
+        "mb-m.bin": f"{one}/mb 2",
+        f"{two}-mb-m.bin": f"{two}/mb 1",
+        "mb-m.bin-m.bin": f"{one}/mb-m.bin 1",
+        "own-own.bin": f"{one}/own 1",
+        "own.bin": "the user's",
+    }
+
+
 def test_new_version_replaces_the_old_one(fleet: LocalFleet) -> None:
     """A node that was busy sees the newest only, and acknowledges what it saw."""
     name = fresh()
