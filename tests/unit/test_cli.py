@@ -140,6 +140,8 @@ def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> N
         ("ess --pol 1", None),
         ("publish model.onnx --desttype camera", "--dest-type"),
         ("publish -- --desttype", None),
+        ("css --list 127.0.0.1:0", "--listen"),
+        ("--verson", "--version"),
     ],
 )
 def test_mistyped_option_is_answered_with_the_nearest(arguments: str, meant: str | None) -> None:
@@ -148,6 +150,43 @@ def test_mistyped_option_is_answered_with_the_nearest(arguments: str, meant: str
     assert (f"perhaps {meant} is meant" in done.stderr) is (meant is not None), done.stderr
     assert "invalid choice" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("pubish", "publish"), ("stat", "status"), ("xyz", None)]
+)
+def test_mistyped_command_is_answered_with_the_nearest(typed: str, meant: str | None) -> None:
+    done = syncnb(typed, "x")
+    perhaps = f": perhaps {meant} is meant" if meant else ""
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"syncnb: there is no command {typed}{perhaps}; see --help\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "health --secret MyPassw0rd",
+        "health --url http://127.0.0.1:1 --secret=MyPassw0rd",
+        "--secret MyPassw0rd health",
+        "publish file --secret MyPassw0rd",
+    ],
+)
+def test_secret_as_an_option_is_refused_and_not_printed(arguments: str) -> None:
+    """Whoever lists the processes could read it, and a log keeps what is printed."""
+    done = syncnb(*arguments.split())
+    assert done.returncode == 2
+    assert "secrets are no options: use --secret-file, or SYNCNB_SECRET" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "MyPassw0rd" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["health --secret-f x", "publish f --vers 1", "demo --n 1"])
+def test_options_are_not_abbreviated(arguments: str) -> None:
+    done = syncnb(*arguments.split())
+    assert done.returncode == 2
+    assert "there is no option" in done.stderr
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"credentials": []}'])
