@@ -136,6 +136,8 @@ def _status(options: argparse.Namespace) -> int:
         if options.json:
             rows = publication.rows()
             print(json.dumps(rows, indent=2))
+            if notice := publication.notice:
+                print(f"syncnb: {notice}", file=sys.stderr)
         elif options.watch and _is_terminal():
             with follow(publication, live=True):
                 while not publication.done():

@@ -110,6 +110,15 @@ def test_collected_rows_are_acknowledged_when_they_are_written(
     assert syncnb("collect", "csv-stats", env=cloud).stdout == "nothing was reported\n"
 
 
+def test_status_of_a_mistyped_dest_type_says_so_beside_the_json(fleet: LocalFleet) -> None:
+    """An empty list would look like patience is needed."""
+    publish(b"x", "cli", "mistyped", dest_type="egde", client=fleet.cloud)
+    done = syncnb("status", "cli", "mistyped", "--json", env=fleet.environment())
+    assert (done.returncode, json.loads(done.stdout)) == (0, [])
+    assert done.stderr.startswith("syncnb: No node of type 'egde' is registered")
+    assert "Did you mean 'edge'?" in done.stderr
+
+
 def test_exit_codes_tell_what_went_wrong(fleet: LocalFleet, tmp_path: Path) -> None:
     """One line on standard error, no traceback, no secret."""
     secret = tmp_path / "secret"
