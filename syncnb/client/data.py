@@ -51,7 +51,8 @@ class DataCalls(Calls):
             one on MongoDB, and syncnb's. Others damage the object; there is no way to ask.
         progress : callable or bool, optional
             Called with the bytes done and the bytes in all (or None). False shows nothing, True a
-            bar; by default there is a bar in notebooks and terminals for what takes a second.
+            bar, however quick it is; by default there is a bar in notebooks and terminals for what
+            takes a second.
         retries : int, default 3
             How often to send again after a break.
         timeout : float, default 600

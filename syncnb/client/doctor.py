@@ -270,7 +270,11 @@ def _shake_hands(
 ) -> None:
     given = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     ca = settings.ca or given or DEFAULT_CA_BUNDLE_PATH
-    context = tls_context(ca, settings.cert or None, settings.cert_key or None)
+    try:
+        context = tls_context(ca, settings.cert or None, settings.cert_key or None)
+    except SettingsError as error:  # only of a file that the environment names
+        patient.fail("TLS", error.problem, "Name another file in REQUESTS_CA_BUNDLE, or give ca=.")
+        raise _FailedError from error
     host = urlsplit(place.base).hostname
     try:
         with connect() as plain, context.wrap_socket(plain, server_hostname=host) as secure:

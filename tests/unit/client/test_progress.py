@@ -75,6 +75,15 @@ def test_terminal_is_silent_for_what_is_quick_or_not_wanted() -> None:
         assert in_terminal(quick.format(url=service.url, progress=None)) == ""
 
 
+def test_bar_that_was_asked_for_is_drawn_at_the_end_of_a_quick_transfer() -> None:
+    """Else nobody would believe that `progress=True` does anything."""
+    quick = SLOW.replace("time.sleep(0.4)", "")
+    with stand(b"") as service:
+        said = in_terminal(quick.format(url=service.url, progress=True))
+    assert said.split("\r\x1b[K")[-1].startswith("<t>/i up: [####")
+    assert "100 %, 4.0 MiB of 4.0 MiB" in said
+
+
 def test_script_is_silent() -> None:
     """Nothing in a log."""
     with stand(b"") as service:
