@@ -37,8 +37,8 @@ def updates(
     """Every update of a type, as it arrives at this side's service.
 
     Take each in a ``with`` block: leaving it normally acknowledges the update (consumed), an
-    exception does not, and then it comes again, here after some seconds or after a restart. An
-    outage of the service does not end the iterator.
+    exception does not. Caught inside the loop, the update comes again after five seconds, else
+    in the next run. An outage of the service does not end the iterator.
 
     Parameters
     ----------
