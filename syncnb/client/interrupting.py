@@ -255,8 +255,9 @@ class InterruptibleAdapter(HTTPAdapter):
         """The pool for a request."""
         found = super().get_connection_with_tls_context(*args, **options)
         pool = cast("HTTPConnectionPool", found)
-        if not issubclass(pool.ConnectionCls, _Attaching):
-            setattr(pool, "ConnectionCls", _attaching(pool.ConnectionCls))  # noqa: B010
+        kind = pool.ConnectionCls  # looked at once, since another thread may change it here too
+        if not issubclass(kind, _Attaching):
+            setattr(pool, "ConnectionCls", _attaching(kind))  # noqa: B010
         return pool
 
 

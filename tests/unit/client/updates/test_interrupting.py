@@ -8,11 +8,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
 
 from syncnb import SyncServiceClient
-from syncnb.client.interrupting import Interrupt, is_interrupted
+from syncnb.client.interrupting import (
+    Interrupt,
+    InterruptibleAdapter,
+    _attaching,
+    is_interrupted,
+)
 from syncnb.client.patience import persistently
 from syncnb.errors import ConnectionFailedError, ServiceUnavailableError
 from tests.unit.client.test_faults import answer, server
@@ -209,3 +218,27 @@ def test_event_of_the_caller_is_followed_and_leaves_no_thread(wait_until: WaitUn
     with Interrupt().following(threading.Event()):
         pass
     assert "syncnb-stop" not in own_threads()
+
+
+def test_first_requests_of_two_threads_do_not_trip_over_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread prepares the pool after this one has seen that it is not prepared."""
+
+    class Pool(HTTPConnectionPool):
+        looks = 0
+
+        @property
+        def ConnectionCls(self) -> Any:  # noqa: N802
+            self.looks += 1
+            return HTTPConnection if self.looks == 1 else prepared
+
+        @ConnectionCls.setter
+        def ConnectionCls(self, kind: Any) -> None:  # noqa: N802
+            made.append(kind)
+
+    made: list[Any] = []
+    prepared = _attaching(HTTPConnection)
+    monkeypatch.setattr(HTTPAdapter, "get_connection_with_tls_context", lambda _: Pool("h"))
+    InterruptibleAdapter().get_connection_with_tls_context()
+    assert set(made) == {prepared}
