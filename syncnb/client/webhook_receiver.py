@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.webhook_server import WebhookServer
 from syncnb.errors import ConnectionFailedError, ServiceError, SettingsError, SyncError
 from syncnb.metadata import check_stored_name
+from syncnb.settings import ServiceUrl
 
 if TYPE_CHECKING:
     from syncnb.client.client import SyncServiceClient
@@ -79,8 +79,8 @@ class WebhookReceiver:
         url: str | None = None,
     ) -> None:
         check_stored_name("object_type", object_type)
-        if url is not None and urlsplit(url).scheme not in ("http", "https"):
-            raise SettingsError("url", f"{url!r} is no URL", "write http:// or https://")
+        if url is not None:
+            _check_url(url)
         self.object_type = object_type
         self.calls = 0  # of the service, since the start
         self._client, self._host, self._port, self._url = client, host, port, url
@@ -228,3 +228,14 @@ class WebhookReceiver:
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+
+
+def _check_url(url: str) -> None:
+    """Refuse one to which no secret can be added as the last part of the path."""
+    remedy = "write http://host:port or https://host:port, with a path behind it if there is one"
+    try:
+        place = ServiceUrl.parse(url)
+    except SettingsError as error:
+        raise SettingsError("url", error.problem, remedy) from None
+    if place.socket:
+        raise SettingsError("url", f"{url!r} is no URL", remedy)

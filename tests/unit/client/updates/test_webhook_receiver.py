@@ -236,5 +236,9 @@ def test_bad_input_is_refused() -> None:
     client = SyncServiceClient("http://127.0.0.1:1")
     with pytest.raises(InvalidMetaDataError):
         WebhookReceiver(client, "a b")
-    with pytest.raises(SettingsError, match="url"):
-        WebhookReceiver(client, "t", url="gate.example")
+    for url in ("gate.example", "http://gate/?x=1", "http://gate/#x", "http://[::1", "unix:/run/x"):
+        with pytest.raises(SettingsError, match="url"):
+            WebhookReceiver(client, "t", url=url)
+    with pytest.raises(SettingsError, match="credentials") as caught:
+        WebhookReceiver(client, "t", url="http://me:hidden@gate/")  # its repr would show them
+    assert "hidden" not in str(caught.value)
