@@ -143,7 +143,7 @@ class Manifest:
         if not isinstance(document, dict) or "syncnb" not in document:
             return None
         values = document["syncnb"]
-        if len(description.encode()) > MAX_SIZE or not isinstance(values, dict):
+        if len(description.encode(errors="replace")) > MAX_SIZE or not isinstance(values, dict):
             raise _broken("it is larger than 8 KB or not a JSON object")
         if values.get("manifest", _PROTOCOL) != _PROTOCOL:
             raise _broken(f"it has version {values['manifest']!r}, this syncnb knows {_PROTOCOL}")

@@ -52,6 +52,12 @@ def test_broken_manifest_is_refused(values: str) -> None:
         Manifest.from_description(f'{{"text": "", "syncnb": {values}}}')
 
 
+def test_text_that_is_no_unicode_is_no_accident() -> None:
+    """JSON can hold half a character; the size of the description is counted anyway."""
+    with pytest.raises(InvalidManifestError, match="format"):
+        Manifest.from_description('{"text":"\ud800","syncnb":{}}')
+
+
 def test_manifest_that_is_too_large_names_what_is() -> None:
     """Services keep at most 8 KB of it."""
     with pytest.raises(InvalidMetaDataError, match=r"8192 bytes in all") as caught:
