@@ -82,7 +82,8 @@ class Meter:
         if self._callback is not None and complete:
             self._callback(self._done, self._total)
         if self._bar is not None and (self._drawn or (self._always and complete)):
-            self._bar.close(self._done, self._total, time.monotonic() - self._started)
+            total = self._done if complete and self._total is None else self._total
+            self._bar.close(self._done, total, time.monotonic() - self._started)
 
 
 @contextmanager
@@ -152,7 +153,7 @@ class NotebookBar:
         label = escape(self._title, quote=True)
         html = (
             f'<div><progress {value} aria-label="{label}" style="width: 20em"></progress> '
-            f"{escape(text)}</div>"
+            f'<span style="white-space: nowrap">{escape(text)}</span></div>'
         )
         bundle = {"text/plain": text, "text/html": html}
         if self._handle is None:

@@ -142,7 +142,8 @@ def test_saved_files_of_one_name_are_kept_apart(fleet: LocalFleet, tmp_path: Pat
             client=fleet.cloud,
         )  # fmt: skip
         with next(updates(kind, client=fleet.node("node1"), timeout=30)) as update:
-            return update.save(kept).name
+            target = update.save(kept)
+        return target.name
 
     one, two = fresh(), fresh()
     assert saved(one, "ma", "1") == "m.bin"
