@@ -142,7 +142,8 @@ class ObjectMetaData(Value):
             object.__setattr__(self, "destinations_list", tuple(entries))
         policy: Any = self.destination_policy
         if isinstance(policy, Mapping):
-            object.__setattr__(self, "destination_policy", DestinationPolicy.from_json(policy))
+            given = DestinationPolicy.from_mapping(policy)
+            object.__setattr__(self, "destination_policy", given)
         for name in _TIMES:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, in_utc(name, getattr(self, name)))

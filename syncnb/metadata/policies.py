@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Self
 
 from syncnb.errors import InvalidMetaDataError
@@ -108,7 +109,7 @@ class PolicyProperty(Value):
             name=read(value, "name", ""),
             value=value.get("value"),
             type=read(value, "type", ""),
-            unknown=_others(value, ("name", "value", "type")),
+            unknown=_others(value, _PROPERTY),
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -185,21 +186,66 @@ class DestinationPolicy(Value):
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> Self:
-        """Read what a service sent, or what was written for another SDK.
+        """Read what a service sent; unknown members are kept in `unknown`.
 
         Examples
         --------
         >>> DestinationPolicy.from_json({"constraints": ["gpu == true"], "services": None})
         DestinationPolicy(constraints=('gpu == true',))
         """
-        known = ("properties", "constraints", "services", "timestamp")
         return cls(
             properties=[PolicyProperty.from_json(p) for p in read_objects(value, "properties")],
             constraints=read_texts(value, "constraints") or (),
             services=[PolicyService.from_json(s) for s in read_objects(value, "services")],
             timestamp=read(value, "timestamp", 0),
-            unknown=_others(value, known),
+            unknown=_others(value, _POLICY),
         )
+
+    @classmethod
+    def from_mapping(cls, value: Mapping[str, Json]) -> Self:
+        """Read what a user wrote, under the names of the wire, as for another SDK.
+
+        Parameters
+        ----------
+        value : mapping of str to JSON value
+            Its members.
+
+        Returns
+        -------
+        DestinationPolicy
+            With what was written.
+
+        Raises
+        ------
+        InvalidMetaDataError
+            A member has a name that the protocol does not have there, which is taken for a mistake:
+            without the constraints that were meant, an object may go anywhere. Or a member is of
+            another type than the protocol says.
+
+        Examples
+        --------
+        >>> DestinationPolicy.from_mapping({"constrains": ["gpu == true"]})
+        Traceback (most recent call last):
+        ...
+        syncnb.errors.InvalidMetaDataError: destination_policy.constrains = ['gpu == true'] ...
+        """
+        _only(value, _POLICY, "destination_policy")
+        if isinstance(value.get("properties"), Mapping):
+            raise _bad(
+                "properties",
+                value["properties"],
+                "list {'name': ..., 'value': ...}, or give DestinationPolicy(properties={...}), "
+                "which takes exactly this",
+            )
+        try:
+            for member, known in (("properties", _PROPERTY), ("services", _SERVICE.values())):
+                for one in read_objects(value, member):
+                    _only(one, known, f"destination_policy.{member}")
+            return cls.from_json(value)
+        except InvalidMetaDataError as error:
+            if error.field.startswith("destination_policy"):
+                raise
+            raise _bad(error.field, error.value, error.remedy) from None
 
     def to_json(self) -> dict[str, Json]:
         """What to send: what is empty is left out.
@@ -265,6 +311,18 @@ _SERVICE: Mapping[str, str] = {
     "service_name": "serviceName",
     "version": "version",
 }
+_PROPERTY = ("name", "value", "type")
+_POLICY = ("properties", "constraints", "services", "timestamp")
+
+
+def _only(value: Mapping[str, Json], known: Iterable[str], place: str) -> None:
+    """Refuse members that nobody would read."""
+    names = tuple(known)
+    for name in value:
+        if name not in names:
+            near = get_close_matches(str(name), names, n=1)
+            remedy = f"perhaps {near[0]} is meant" if near else f"it may have {', '.join(names)}"
+            raise InvalidMetaDataError(f"{place}.{name}", value[name], remedy)
 
 
 def _others(value: Mapping[str, Json], known: Iterable[str]) -> dict[str, Json]:

@@ -238,3 +238,33 @@ def test_nodes_can_be_given_as_they_were_listed() -> None:
     assert meta.check().to_json()["destinationsList"] == ["edge:n1"]
     with pytest.raises(InvalidMetaDataError, match="list of texts"):
         ObjectMetaData(object_type="t", object_id="a", destinations_list="edge:n1").check()
+
+
+@pytest.mark.parametrize(
+    ("written", "field", "remedy"),
+    [
+        ({"constrains": ["gpu == true"]}, "constrains", "Perhaps constraints is meant"),
+        ({"nodes": ["edge:a"]}, "nodes", "It may have properties, constraints, services"),
+        ({"services": [{"orgId": "acme"}]}, "services.orgId", "Perhaps orgID is meant"),
+        ({"properties": [{"nam": "a"}]}, "properties.nam", "Perhaps name is meant"),
+        ({"properties": {"a": 1}}, "properties", "DestinationPolicy(properties={...})"),
+        ({"constraints": "gpu == true"}, "constraints", "array of strings"),
+    ],
+)
+def test_written_policy_with_a_mistake_is_refused(
+    written: dict[str, Any], field: str, remedy: str
+) -> None:
+    """Without the constraints that were meant, the object could go anywhere."""
+    with pytest.raises(InvalidMetaDataError) as caught:
+        ObjectMetaData(object_type="model", object_id="m", destination_policy=written)  # type: ignore[arg-type]  # its JSON form
+    assert caught.value.field == f"destination_policy.{field}"
+    assert remedy in str(caught.value)
+
+
+def test_policy_of_a_newer_service_keeps_what_is_unknown() -> None:
+    """It is sent back as it came."""
+    policy = {"constraints": ["gpu == true"], "newer": 1, "services": [{"orgID": "a", "newer": 2}]}
+    wire = {"objectType": "model", "objectID": "m", "destinationPolicy": policy}
+    sent = ObjectMetaData.from_json(wire).to_json()["destinationPolicy"]
+    assert sent["newer"] == 1
+    assert sent["services"][0]["newer"] == 2
