@@ -23,6 +23,7 @@ from syncnb.errors import (
     InvalidMetaDataError,
     ObjectNotFoundError,
     RequestRefusedError,
+    WrongSideError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
@@ -62,6 +63,8 @@ def report(
     ------
     InvalidMetaDataError
         There is no row, or a value that JSON does not have.
+    WrongSideError
+        The client is one of a CSS, which would send the report to every node.
     AccessDeniedError, ServiceError, ConnectionFailedError
         The service does not take it, or is away for a minute.
 
@@ -76,6 +79,8 @@ def report(
     rows = _rows(values)
     lines = [_line(row) for row in rows]
     client = client or default_client()
+    if client.org_id:
+        raise WrongSideError("report", "ESS")
     data = "".join(f"{line}\n" for line in lines).encode()
     now = datetime.now(UTC)
     manifest = {"text": f"{len(rows)} rows", "syncnb": _manifest(data, now)}
@@ -132,6 +137,8 @@ def collect(
 
     Raises
     ------
+    WrongSideError
+        The client is one of an ESS, to which no reports come.
     AccessDeniedError, ServiceError, ConnectionFailedError
         The service does not give them; nothing is acknowledged then.
 
@@ -173,6 +180,8 @@ def gather(
 
     Raises
     ------
+    WrongSideError
+        The client is one of a node.
     AccessDeniedError, ServiceError, ConnectionFailedError
         The service does not give them.
 
@@ -190,6 +199,8 @@ def gather(
     """
     import pandas as pd
 
+    if not client.org_id:
+        raise WrongSideError("collect", "CSS")
     deadline = time.monotonic() + timeout
     read: dict[str, tuple[ObjectMetaData, list[dict[str, Any]]]] = {}
     odd: set[str] = set()

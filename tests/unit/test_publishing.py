@@ -44,6 +44,7 @@ from syncnb.errors import (
     UnfittedModelError,
     UntrustedDataError,
     WaitTimeoutError,
+    WrongSideError,
 )
 
 WaitUntil = Callable[..., None]
@@ -426,6 +427,15 @@ def test_bad_report_is_refused_before_anything_is_sent(values: Any) -> None:
     """Names of other columns, and what JSON does not have."""
     with pytest.raises(InvalidMetaDataError):
         report(values, "stats", client=SyncServiceClient("http://127.0.0.1:1"))
+
+
+def test_report_and_collect_on_the_wrong_side_send_nothing() -> None:
+    """A report of the cloud would go to every node, and a node would collect nothing for ever."""
+    cloud = SyncServiceClient("http://127.0.0.1:1", org_id="acme")
+    with pytest.raises(WrongSideError, match=r"^report is .* Edge Sync Service"):
+        report({"fps": 1.0}, "stats", client=cloud)
+    with pytest.raises(WrongSideError, match=r"^collect is .* Cloud Sync Service"):
+        collect("stats", client=SyncServiceClient("http://127.0.0.1:1"))
 
 
 def test_update_says_what_it_is() -> None:
