@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Self
 
-from syncnb.client import SyncServiceClient, default_client
+from syncnb.client import SyncServiceClient, client_or_default
 from syncnb.errors import (
     ConnectionFailedError,
     InvalidMetaDataError,
@@ -133,7 +133,7 @@ class Publication:
         ...     Publication.of("example", "one", client=fleet.cloud).manifest == done.manifest
         True
         """
-        client = client or default_client()
+        client = client_or_default(client)
         meta = client.get_object_metadata(object_type, name)
         manifest = Manifest.from_description(meta.description) or Manifest(
             format="", codec="", sha256="", size=meta.object_size, text=meta.description

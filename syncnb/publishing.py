@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from syncnb.client import SyncServiceClient, default_client
+from syncnb.client import SyncServiceClient, client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
 from syncnb.codecs.registry import is_instance, versions
@@ -112,7 +112,7 @@ def publish(
     codec = default_registry().for_object(obj)
     codec.check(obj)
     signature = _signature(example)
-    client = client or default_client()
+    client = client_or_default(client)
     if not client.org_id and (dest_type or destinations):
         raise InvalidMetaDataError(
             "dest_type",

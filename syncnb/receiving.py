@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from syncnb.client import SyncServiceClient, default_client
+from syncnb.client import SyncServiceClient, client_or_default
 from syncnb.client.given import Given
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.iterate import iter_updates
@@ -162,7 +162,7 @@ def _updates(
     webhook: WebhookReceiver | None,
     stop: threading.Event | Interrupt | None,
 ) -> Iterator[Update]:
-    client, given = client or default_client(), Given(_AGAIN_AFTER)
+    client, given = client_or_default(client), Given(_AGAIN_AFTER)
     for meta_data in iter_updates(
         client,
         object_type,

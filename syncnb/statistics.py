@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from syncnb.client import SyncServiceClient, default_client
+from syncnb.client import SyncServiceClient, client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs.registry import is_instance
 from syncnb.errors import (
@@ -78,7 +78,7 @@ def report(
     """
     rows = _rows(values)
     lines = [_line(row) for row in rows]
-    client = client or default_client()
+    client = client_or_default(client)
     if client.org_id:
         raise WrongSideError("report", "ESS")
     data = "".join(f"{line}\n" for line in lines).encode()
@@ -154,7 +154,7 @@ def collect(
     ...     collect("stats", client=fleet.cloud).empty
     True
     """
-    client = client or default_client()
+    client = client_or_default(client)
     frame, reports = gather(object_type, client, timeout=timeout, min_rows=min_rows)
     if consume:
         acknowledge_reports(client, reports)

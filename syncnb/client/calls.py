@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import requests
 
+from syncnb.client.checks import check_meta_data
 from syncnb.client.transport import Transport
 from syncnb.client.watched import Watching
 from syncnb.errors import WrongSideError
@@ -81,6 +82,7 @@ class Calls:
     def _put(
         self, meta_data: ObjectMetaData, operation: str, *rest: str, json: object = None
     ) -> None:
+        check_meta_data(meta_data)
         object_type, object_id = meta_data.object_type, meta_data.object_id
         self._call("PUT", object_type, object_id, *rest, operation=operation, json=json)
 

@@ -23,6 +23,7 @@ from syncnb.client.transport import Transport
 from syncnb.client.webhooks import WebhookCalls
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT
 from syncnb.metadata import check_name
+from syncnb.settings import check_texts
 
 
 class SyncServiceClient(
@@ -67,7 +68,8 @@ class SyncServiceClient(
     Raises
     ------
     SettingsError
-        The URL is none, a file of certificates cannot be used, or a time is not positive.
+        The URL is none, a file of certificates cannot be used, a time is not positive, or
+        something is no text that has to be.
     InvalidMetaDataError
         The organisation is not a name.
 
@@ -92,6 +94,10 @@ class SyncServiceClient(
         deadline: float = DEADLINE,
         adapter: BaseAdapter | None = None,
     ) -> None:
+        check_texts(
+            {"url": url, "org_id": org_id, "key": key, "secret": secret, "ca": ca, "cert": cert,
+             "cert_key": cert_key}
+        )  # fmt: skip
         if org_id:
             check_name("org_id", org_id)
         self.key = key or ""

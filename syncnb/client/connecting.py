@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from syncnb.client.client import SyncServiceClient
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT
+from syncnb.errors import SettingsError
 from syncnb.settings import Settings, find_settings
 
 
@@ -82,6 +83,39 @@ def default_client() -> SyncServiceClient:
     >>> del os.environ["SYNCNB_URL"]
     """
     return _cached(find_settings())
+
+
+def client_or_default(client: SyncServiceClient | None) -> SyncServiceClient:
+    """The client that a caller gave, or that of the settings.
+
+    Parameters
+    ----------
+    client : SyncServiceClient or None
+        As it was given.
+
+    Returns
+    -------
+    SyncServiceClient
+        That one, or `default_client`.
+
+    Raises
+    ------
+    SettingsError
+        It is something else; or there is none, and the settings name no service.
+
+    Examples
+    --------
+    >>> client_or_default(connect("http://127.0.0.1:8080"))
+    <SyncServiceClient of http://127.0.0.1:8080>
+    """
+    if client is None:
+        return default_client()
+    given: object = client
+    if not isinstance(given, SyncServiceClient):
+        raise SettingsError(
+            "client", f"{given!r} is no SyncServiceClient", "make one with syncnb.connect(...)"
+        )
+    return client
 
 
 def client_of(

@@ -10,11 +10,11 @@ from typing import IO
 
 from syncnb.client import download, parallel, sources, upload
 from syncnb.client.calls import Calls
+from syncnb.client.checks import check_count, check_meta_data, check_output, check_whole
 from syncnb.client.progress import Progress, metering
 from syncnb.client.ranges import RemoteData
 from syncnb.client.reader import DataReader
 from syncnb.client.reading import state_of, value_of
-from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import ObjectMetaData
 
 
@@ -92,8 +92,9 @@ class DataCalls(Calls):
         ...     fleet.cloud.get_object_metadata("example", "numbers").object_size
         3
         """
-        if chunk_size is not None and chunk_size < 1:
-            raise InvalidMetaDataError("chunk_size", chunk_size, "give at least 1 byte")
+        check_meta_data(meta_data)
+        if chunk_size is not None:
+            check_count("chunk_size", chunk_size, 1, "give at least 1 byte")
         _check_retries(retries)
         download.check_digest(sha256)
         digest = download.expected_digest(meta_data, sha256)
@@ -162,7 +163,8 @@ class DataCalls(Calls):
         DigestMismatchError
             The bytes are others than were expected.
         InvalidMetaDataError
-            `offset` lies outside the data, or another argument is not possible.
+            `offset` lies outside the data, `out` is a path or in text mode, or another argument is
+            not possible.
         AccessDeniedError, ServiceError, ConnectionFailedError
             The service does not give them.
 
@@ -181,6 +183,7 @@ class DataCalls(Calls):
         ...     fleet.cloud.fetch_object_data(meta, BytesIO(), offset=2)
         3
         """
+        check_output(out)
         data, digest = self._remote(meta_data, sha256, retries, offset)
         total = None if data.size is None else data.size - offset
         with metering(f"{_name(meta_data)} down", total, progress) as meter:
@@ -314,8 +317,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
         ...     fleet.cloud.download_object_data(meta, f"{folder}/note.txt").read_text()
         'hello'
         """
-        if connections < 1:
-            raise InvalidMetaDataError("connections", connections, "give at least one")
+        check_count("connections", connections, 1, "give at least one")
         data, digest = self._remote(meta_data, sha256, retries)
         with (
             download.placing(Path(path)) as file,
@@ -364,6 +366,8 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
         self, meta_data: ObjectMetaData, sha256: str | None, retries: int, offset: int = 0
     ) -> tuple[RemoteData, str | None]:
         """The data of that version, and the digest that they should have."""
+        check_meta_data(meta_data)
+        check_whole("offset", offset)
         _check_retries(retries)
         download.check_digest(sha256)
         segments, subject = self._data_of(meta_data)
@@ -393,5 +397,4 @@ def _name(meta: ObjectMetaData) -> str:
 
 
 def _check_retries(retries: int) -> None:
-    if retries < 0:
-        raise InvalidMetaDataError("retries", retries, "give 0 or more")
+    check_count("retries", retries, 0, "give 0 or more")

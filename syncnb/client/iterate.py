@@ -10,11 +10,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from syncnb.client.acknowledging import acknowledge
+from syncnb.client.checks import check_number, check_seconds
 from syncnb.client.given import Given, key_of
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.newest import NameOf, name_of, split_newest
 from syncnb.client.pauses import Pauses, Quiet
-from syncnb.errors import ConnectionFailedError, ServiceError, SettingsError
+from syncnb.errors import ConnectionFailedError, ServiceError
 from syncnb.metadata import check_stored_name
 
 if TYPE_CHECKING:
@@ -85,15 +86,14 @@ def iter_updates(
     Raises
     ------
     InvalidMetaDataError, SettingsError
-        The type is no name; `poll_interval` is not positive.
+        The type is no name; `poll_interval` is not positive; a time is no number.
     AccessDeniedError, ServiceError
         The service refuses the first look; a refusal after that is taken for an outage.
     """
     check_stored_name("object_type", object_type)
-    if poll_interval <= 0:
-        raise SettingsError(
-            "poll_interval", f"{poll_interval:g} s", "give a positive number of seconds"
-        )
+    check_seconds("poll_interval", poll_interval)
+    if timeout is not None:
+        check_number("timeout", timeout, "give a number of seconds, or None to go on for ever")
     name = only_latest if callable(only_latest) else name_of if only_latest else None
     loop = _Loop(
         client,

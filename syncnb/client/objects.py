@@ -6,6 +6,7 @@ import base64
 import logging
 
 from syncnb.client.calls import Calls
+from syncnb.client.checks import check_meta_data
 from syncnb.client.reading import state_of, value_of
 from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import Json, ObjectMetaData, ObjectState
@@ -57,6 +58,7 @@ class ObjectCalls(Calls):
         ...     cloud.read_object_data(stored)
         b'hello'
         """
+        check_meta_data(meta_data)
         given = _bytes(data)
         meta_data.check(cloud=bool(self.org_id), data=given)
         if self.org_id and meta_data.dest_org_id not in ("", self.org_id):

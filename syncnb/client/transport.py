@@ -11,6 +11,7 @@ import requests
 from requests.adapters import BaseAdapter
 
 from syncnb.client import answers
+from syncnb.client.checks import check_seconds
 from syncnb.client.diagnosis import Diagnosis
 from syncnb.client.failures import failure
 from syncnb.client.interrupting import is_interruptible
@@ -25,7 +26,6 @@ from syncnb.errors import (
     RequestRefusedError,
     ServiceError,
     ServiceUnavailableError,
-    SettingsError,
     StorageFullError,
 )
 
@@ -98,8 +98,7 @@ class Transport:
         adapter: BaseAdapter | None = None,
     ) -> None:
         for name, seconds in (("timeout", timeout), ("deadline", deadline)):
-            if not 0 < seconds < float("inf"):
-                raise SettingsError(name, f"{seconds:g} s", "give a positive number of seconds")
+            check_seconds(name, seconds)
         self._wire = Wire(
             url, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key, proxies=proxies,
             largest=largest_answer, adapter=adapter,

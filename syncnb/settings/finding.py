@@ -10,7 +10,7 @@ from itertools import takewhile
 from syncnb.errors import SettingsError
 from syncnb.settings import horizon
 from syncnb.settings.profiles import read_profile
-from syncnb.settings.sources import Source, arguments, environment
+from syncnb.settings.sources import Source, arguments, check_texts, environment
 from syncnb.settings.urls import check_url
 
 _Reading = Callable[[], Source | None]
@@ -95,8 +95,8 @@ def find_settings(
     Raises
     ------
     SettingsError
-        No source has a URL; it is none; a key has no secret; a file cannot be read; or the only
-        credentials that there are belong to another URL.
+        No source has a URL; it is none; an argument is no text; a key has no secret; a file cannot
+        be read; or the only credentials that there are belong to another URL.
 
     Examples
     --------
@@ -110,6 +110,7 @@ def find_settings(
         "url": url, "org_id": org_id, "key": key, "secret": secret, "ca": ca, "cert": cert,
         "cert_key": cert_key,
     }  # fmt: skip
+    check_texts(given | {"profile": profile})
     explicit = [arguments(given), environment(environ)]
     if profile is not None:
         named = read_profile(environ, profile, "profile")

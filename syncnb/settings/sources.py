@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from syncnb.errors import SettingsError
 
 NAMES = ("url", "org_id", "key", "secret", "ca", "cert", "cert_key")
+FILES = ("ca", "cert", "cert_key")
+_HIDDEN = ("key", "secret")
 _PREFIX = "SYNCNB_"
 
 
@@ -51,6 +53,33 @@ def arguments(given: Mapping[str, str | None]) -> Source:
     """
     values = {name: value for name, value in given.items() if value is not None}
     return Source(values, {name: f"argument {name}" for name in values}, lends=True)
+
+
+def check_texts(given: Mapping[str, object]) -> None:
+    """Refuse settings that are no text.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        Name -> what the caller passed; None where that is nothing. Files may be paths too.
+
+    Raises
+    ------
+    SettingsError
+        The first that is none. A login is not shown.
+
+    Examples
+    --------
+    >>> check_texts({"url": 5})
+    Traceback (most recent call last):
+    ...
+    syncnb.errors.SettingsError: url: 5 is no text. Write it as text, in quotes.
+    """
+    for name, value in given.items():
+        kinds = (str, PurePath) if name in FILES else str
+        if value is not None and not isinstance(value, kinds):
+            shown = f"a value of type {type(value).__name__}" if name in _HIDDEN else repr(value)
+            raise SettingsError(name, f"{shown} is no text", "write it as text, in quotes")
 
 
 def environment(environ: Mapping[str, str]) -> Source:
