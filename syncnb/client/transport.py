@@ -15,6 +15,7 @@ from syncnb.client.checks import check_seconds
 from syncnb.client.diagnosis import Diagnosis
 from syncnb.client.failures import failure
 from syncnb.client.interrupting import is_interruptible
+from syncnb.client.remedies import remedy_of
 from syncnb.client.retries import DOUBTFUL, REFUSED, Retries, may_repeat, retry_after
 from syncnb.client.sockets import Limit
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT, Call, Wire, log
@@ -233,6 +234,7 @@ class Transport:
                 remedy = self._diagnosis.of_denial(self._key)
             elif status == 404 and "/api/v1/objects/" not in self._wire.shown(answer):
                 remedy = _NO_SUCH_CALL
+        remedy = remedy or remedy_of(status, call.operation, said)
         return kind(
             status,
             call.operation,
