@@ -147,7 +147,21 @@ def publish(
 
 
 def publish_model(
-    model: object, *, name: str, object_type: str = "model", **options: Any
+    model: object,
+    *,
+    name: str,
+    object_type: str = "model",
+    dest_type: str = "",
+    dest_id: str = "",
+    destinations: Sequence[str] | None = None,
+    version: str = "",
+    description: str = "",
+    example: object = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    client: SyncServiceClient | None = None,
+    timeout: float = 60.0,
 ) -> Publication:
     """Publish a fitted model.
 
@@ -160,8 +174,9 @@ def publish_model(
         ID of the object.
     object_type : str, default "model"
         Type of the object.
-    **options
-        As in `publish`: `dest_type`, `version`, `example`, `metrics`, `client`, ...
+    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
+client, timeout
+        As in `publish`.
 
     Returns
     -------
@@ -189,11 +204,30 @@ def publish_model(
             "it is no model",
             "publish_dataframe is for frames, publish_file for files",
         )
-    return publish(model, object_type, name, **options)
+    return publish(
+        model, object_type, name,
+        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
+        description=description, example=example, metrics=metrics, params=params, extra=extra,
+        client=client, timeout=timeout,
+    )  # fmt: skip
 
 
 def publish_dataframe(
-    frame: pd.DataFrame, *, name: str, object_type: str = "dataframe", **options: Any
+    frame: pd.DataFrame,
+    *,
+    name: str,
+    object_type: str = "dataframe",
+    dest_type: str = "",
+    dest_id: str = "",
+    destinations: Sequence[str] | None = None,
+    version: str = "",
+    description: str = "",
+    example: object = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    client: SyncServiceClient | None = None,
+    timeout: float = 60.0,
 ) -> Publication:
     """Publish a DataFrame as Parquet.
 
@@ -205,7 +239,8 @@ def publish_dataframe(
         ID of the object.
     object_type : str, default "dataframe"
         Type of the object.
-    **options
+    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
+client, timeout
         As in `publish`.
 
     Returns
@@ -232,7 +267,12 @@ def publish_dataframe(
         raise ModelError(
             f"a {type(frame).__name__}", "it is no DataFrame", "make one with pandas.DataFrame(...)"
         )
-    return publish(frame, object_type, name, **options)
+    return publish(
+        frame, object_type, name,
+        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
+        description=description, example=example, metrics=metrics, params=params, extra=extra,
+        client=client, timeout=timeout,
+    )  # fmt: skip
 
 
 def publish_file(
@@ -240,7 +280,17 @@ def publish_file(
     *,
     name: str | None = None,
     object_type: str = "file",
-    **options: Any,
+    dest_type: str = "",
+    dest_id: str = "",
+    destinations: Sequence[str] | None = None,
+    version: str = "",
+    description: str = "",
+    example: object = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    client: SyncServiceClient | None = None,
+    timeout: float = 60.0,
 ) -> Publication:
     """Publish a file as it is, whatever its size; it is streamed.
 
@@ -252,7 +302,8 @@ def publish_file(
         ID of the object; by default the name of the file.
     object_type : str, default "file"
         Type of the object.
-    **options
+    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
+client, timeout
         As in `publish`.
 
     Returns
@@ -282,7 +333,12 @@ def publish_file(
         if name is None:
             error.add_note("Pass another name=; on the node the file keeps its own.")
         raise
-    return publish(path, object_type, path.name if name is None else name, **options)
+    return publish(
+        path, object_type, path.name if name is None else name,
+        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
+        description=description, example=example, metrics=metrics, params=params, extra=extra,
+        client=client, timeout=timeout,
+    )  # fmt: skip
 
 
 @contextmanager

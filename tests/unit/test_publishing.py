@@ -6,6 +6,9 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from hashlib import sha256
+
+
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -436,6 +439,16 @@ def test_report_and_collect_on_the_wrong_side_send_nothing() -> None:
         report({"fps": 1.0}, "stats", client=cloud)
     with pytest.raises(WrongSideError, match=r"^collect is .* Cloud Sync Service"):
         collect("stats", client=SyncServiceClient("http://127.0.0.1:1"))
+
+
+@pytest.mark.parametrize("function", [publish_model, publish_dataframe, publish_file])
+def test_options_of_publishing_functions_can_be_seen(function: Any, tmp_path: Path) -> None:
+    """For completion, and so that an error about a mistyped one names the function."""
+    options = {k: p for k, p in signature(publish).parameters.items() if p.default is not p.empty}
+    own = signature(function).parameters
+    assert {name: own[name] for name in options} == options
+    with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) .*'dest'"):
+        function(tmp_path, name="a", dest="edge")
 
 
 def test_update_says_what_it_is() -> None:
