@@ -6,8 +6,6 @@ import uuid
 from collections.abc import Callable
 from contextlib import nullcontext
 from hashlib import sha256
-
-
 from inspect import signature
 from pathlib import Path
 from typing import Any
