@@ -101,11 +101,16 @@ def test_notebook_shows_one_bar_that_grows() -> None:
     with stand(b"") as service:
         code = SLOW.format(url=service.url, progress=None)
         cell = nbformat.v4.new_code_cell(code)  # type: ignore[no-untyped-call]
-        notebook.cells = [cell]
+        code = "from syncnb.client.progress import NotebookBar; NotebookBar('<t>').close(1, 1, 1.0)"
+        odd = nbformat.v4.new_code_cell(code)  # type: ignore[no-untyped-call]
+        notebook.cells = [cell, odd]
         NotebookClient(notebook, timeout=60).execute()
     (output,) = notebook.cells[0].outputs
     assert output.data["text/plain"].startswith("t/i up: 100 %, 4.0 MiB of 4.0 MiB")
     assert '<progress value="4194304" max="4194304"' in output.data["text/html"]
+    (output,) = notebook.cells[1].outputs
+    assert "&lt;t&gt;: 100 %" in output.data["text/html"]
+    assert "<t>" not in output.data["text/html"]
 
 
 @pytest.mark.parametrize("length", [True, False])
