@@ -19,6 +19,7 @@ from syncnb.errors import (
     ServiceUnavailableError,
     SyncError,
     WaitTimeoutError,
+    WrongSideError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import DestinationStatus, ObjectMetaData
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 _LONG_WAIT = 20.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
 _TYPES = 5  # of nodes, that a notice lists
+_IN_CLOUD = (
+    "It went to the cloud, as all that an edge node publishes; how far it gets from there only a "
+    "client of the CSS, which has an org_id, can say."
+)
 _COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
 # A node that consumed an object had it delivered.
 _SHOWN = {"delivering": "sent"}  # what the table calls it
@@ -234,6 +239,8 @@ class Publication:
             Some did not; it names them with their status and message.
         InvalidMetaDataError
             There is no such status to wait for.
+        WrongSideError
+            An edge node published it, which is not told how far it gets.
         AccessDeniedError
             The credentials are not accepted any more.
 
@@ -247,6 +254,8 @@ class Publication:
         """
         if status not in _REACHED:
             raise InvalidMetaDataError("status", status, f"wait for one of {sorted(_REACHED)}")
+        if not self.client.org_id:
+            raise WrongSideError("Publication.wait", "CSS")
         deadline = time.monotonic() + timeout
         while True:
             rows = self._rows()
@@ -367,6 +376,11 @@ class Publication:
             return ""
         return "" if dest_type in found else _nobody(dest_type, found)
 
+    @property
+    def empty(self) -> str:
+        """What the table says while it has no rows, where the usual would be wrong."""
+        return "" if self.client.org_id else _IN_CLOUD
+
     def done(self) -> bool:
         """Whether nothing more is expected to change.
 
@@ -378,6 +392,8 @@ class Publication:
         ...     done.done()  # nobody has consumed it
         False
         """
+        if not self.client.org_id:  # see delivery_rows
+            return True
         rows = self._rows()
         return bool(rows) and all(row.status in ("consumed", "deleted") for row in rows)
 

@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 
 from syncnb.widgets.feeder import Feeder
-from syncnb.widgets.table import NO_ROWS, Snapshot, TableSource, snapshot, tone
+from syncnb.widgets.table import Snapshot, TableSource, snapshot, tone
 from syncnb.widgets.text import to_text
 
 _HERE = Path(__file__).parent
@@ -86,7 +86,7 @@ class LiveTable(anywidget.AnyWidget):
     counts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
     rows: traitlets.List[Mapping[str, str]] = traitlets.List().tag(sync=True, to_json=_to_wire)
     notice = traitlets.Unicode().tag(sync=True)
-    empty = traitlets.Unicode(NO_ROWS).tag(sync=True)
+    empty = traitlets.Unicode().tag(sync=True)
     beat = traitlets.Int().tag(sync=True)  # grows while the kernel lives, even without news
     state = traitlets.Enum(["live", "finished", "stopped"], "live").tag(sync=True)
 
@@ -196,4 +196,5 @@ def _traits(table: Snapshot) -> dict[str, Any]:
         "counts": [list(count) for count in table.counts],
         "rows": list(table.rows),
         "notice": table.notice,
+        "empty": table.empty,
     }

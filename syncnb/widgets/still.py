@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from syncnb.widgets.table import NO_ROWS, Count, Snapshot, TableSource, shorten, snapshot, tone
+from syncnb.widgets.table import Count, Snapshot, TableSource, shorten, snapshot, tone
 
 # White text on each of them has a contrast of at least 4.5 (WCAG 2.2, 1.4.3), and each stands out
 # from white and from a dark notebook (1.4.11).
@@ -81,7 +81,7 @@ def to_html(source: TableSource | Snapshot, *, max_rows: int = MAX_ROWS) -> str:
         if rest:
             parts.append(f'<div style="{_RULE}padding:5px 0;">&hellip; {escape(rest)}</div>')
     else:
-        parts.append(f'<div style="opacity:.8;">{escape(NO_ROWS)}</div>')
+        parts.append(f'<div style="opacity:.8;">{escape(table.empty)}</div>')
     return "".join([*parts, "</div>"])
 
 

@@ -33,7 +33,8 @@ _URGENCY = {"bad": 0, "waiting": 1, "near": 2, "gone": 3, "good": 4}
 class TableSource(Protocol):
     """What can be shown as a table: a publication, or anything else with these five members.
 
-    A text `notice` may say why there are no rows.
+    A text `notice` may say why there are no rows, and a text `empty` what is to be expected instead
+    of the usual.
 
     Values of the columns ``status``, ``since`` (ISO 8601) and ``message`` are drawn in their own
     way; the first column names the row.
@@ -97,6 +98,8 @@ class Snapshot:
         Whether nothing will change any more.
     notice : str, default ""
         Why the rows may be out of date, such as a service that does not answer.
+    empty : str
+        What stands in place of the rows while there are none.
     at : datetime
         Aware; when the rows were read.
 
@@ -112,6 +115,7 @@ class Snapshot:
     rows: Sequence[Mapping[str, str]] = ()
     done: bool = False
     notice: str = ""
+    empty: str = NO_ROWS
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -123,7 +127,7 @@ class Snapshot:
     def summary(self) -> str:
         """One sentence, such as ``"2 of 3 consumed, 1 error"``."""
         if not self.rows:
-            return "no nodes yet"
+            return "no nodes yet" if self.empty == NO_ROWS else ""
         counts = self.counts
         reached = sum(number for status, _, number in counts if status == GOAL)
         said = [f"{reached} of {len(self.rows)} {GOAL}"]
@@ -230,7 +234,12 @@ def read(source: TableSource) -> Snapshot:
     rows = tuple({key: str(value) for key, value in row.items()} for row in source.rows())
     notice = "" if rows else str(getattr(source, "notice", ""))  # a source may say why
     return Snapshot(
-        title=source.title, columns=_above(source.columns), rows=rows, done=done, notice=notice
+        title=source.title,
+        columns=_above(source.columns),
+        rows=rows,
+        done=done,
+        notice=notice,
+        empty=str(getattr(source, "empty", "")) or NO_ROWS,
     )
 
 

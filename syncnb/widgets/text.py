@@ -6,7 +6,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from syncnb.widgets.table import NO_ROWS, Count, Snapshot, TableSource, shorten, snapshot
+from syncnb.widgets.table import Count, Snapshot, TableSource, shorten, snapshot
 
 _MARKS = {"good": "#", "near": "+", "waiting": ".", "bad": "!", "gone": "x"}
 _BAR = 30  # characters
@@ -54,7 +54,7 @@ def to_text(source: TableSource | Snapshot, *, width: int = 100, max_rows: int =
     if table.notice:
         lines += _wrapped(printable(table.notice), width, "! ")
     if not table.rows:
-        return "\n".join([*lines, NO_ROWS])
+        return "\n".join([*lines, printable(table.empty)])
     shown, rest = table.pick(max_rows)
     grid = [[printable(cell) for cell in table.cells(row)] for row in shown]
     widths = [max(map(_columns, column)) for column in zip(table.labels, *grid, strict=True)]

@@ -449,6 +449,17 @@ def test_options_of_publishing_functions_can_be_seen(function: Any, tmp_path: Pa
         function(tmp_path, name="a", dest="edge")
 
 
+def test_what_a_node_publishes_is_said_to_be_in_the_cloud(fleet: LocalFleet) -> None:
+    """No node will ever appear in its table, so nothing waits for one."""
+    publication = publish(b"x", fresh(), "a", client=fleet.node("node1"))
+    for shown in (repr(publication), publication._repr_html_()):
+        assert "It went to the cloud" in shown
+        assert "No nodes yet" not in shown
+    assert publication.done()
+    with pytest.raises(WrongSideError, match=r"^Publication\.wait is .* Cloud Sync Service"):
+        publication.wait(timeout=20)
+
+
 def test_update_says_what_it_is() -> None:
     """In a notebook and in a log."""
     from syncnb import ObjectMetaData
