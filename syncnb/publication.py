@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Self
 
-from syncnb.client import SyncServiceClient, client_or_default
+from syncnb.client import SyncServiceClient
+from syncnb.client.connecting import client_or_default
 from syncnb.errors import (
     ConnectionFailedError,
     InvalidMetaDataError,

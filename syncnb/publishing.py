@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from syncnb.client import SyncServiceClient, client_or_default
+from syncnb.client import SyncServiceClient
+from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
 from syncnb.codecs.registry import is_instance, versions

@@ -9,7 +9,8 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
 
-from syncnb.client import SyncServiceClient, client_or_default
+from syncnb.client import SyncServiceClient
+from syncnb.client.connecting import client_or_default
 from syncnb.client.given import Given
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.iterate import iter_updates

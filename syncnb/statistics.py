@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from syncnb.client import SyncServiceClient, client_or_default
+from syncnb.client import SyncServiceClient
+from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs.registry import is_instance
 from syncnb.errors import (

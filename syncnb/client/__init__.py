@@ -1,7 +1,7 @@
 """Clients of a sync service."""
 
 from syncnb.client.client import SyncServiceClient
-from syncnb.client.connecting import client_or_default, connect, default_client
+from syncnb.client.connecting import connect, default_client
 from syncnb.client.poller import Poller
 from syncnb.metadata import StoredObject
 
@@ -9,7 +9,6 @@ __all__ = [
     "Poller",
     "StoredObject",
     "SyncServiceClient",
-    "client_or_default",
     "connect",
     "default_client",
 ]
