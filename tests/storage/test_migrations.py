@@ -72,9 +72,9 @@ def test_first_release_becomes_this_one(
         assert report.origin_id == "node1"
         assert len(client.read_object_data(report)) == 3000
         # Half of an upload had arrived: the other half completes it.
-        half = client.get_object_metadata("model", "half")
         answer = client_answer(css.url, "model/half/data", b"abcdefghij", "bytes 10-19/20")
         assert answer == 204
+        half = client.get_object_metadata("model", "half")
         assert client.read_object_data(half) == b"0123456789abcdefghij"
         # The node of before goes on where it was.
         node = application_at(operator.ess(css.url))
