@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from syncnb.client import SyncServiceClient
     from syncnb.metadata import ObjectMetaData
     from syncnb.settings import Settings
+    from syncnb.update import Update
 
 _CODES: tuple[tuple[type[SyncError], int], ...] = (
     (SettingsError, 2),
@@ -151,15 +153,34 @@ def _updates(options: argparse.Namespace) -> int:
     from syncnb.receiving import updates
 
     timeout = options.timeout if options.timeout is not None else (0.5 if options.once else None)
+    if options.save is not None:  # before anything is waited for
+        with _written("--save", options.save, "name a folder that can be written"):
+            options.save.mkdir(parents=True, exist_ok=True)
     with _client(options) as client:
         for update in updates(options.type, client=client, timeout=timeout):
             if options.save is None:
                 print(update, flush=True)
                 continue
             with update:
-                where = "deleted" if update.deleted else str(update.save(options.save))
+                where = "deleted" if update.deleted else _saved(update, options.save)
                 print(f"{update.name}\t{update.version}\t{where}", flush=True)
     return 0
+
+
+def _saved(update: Update, folder: Path) -> Path:
+    with _written("--save", folder, "name a folder that can be written"):
+        return update.save(folder)
+
+
+@contextmanager
+def _written(option: str, path: Path, remedy: str) -> Iterator[None]:
+    """Say which option names a place that cannot be written."""
+    try:
+        yield
+    except SyncError:  # some are OSErrors too
+        raise
+    except OSError as error:
+        raise SettingsError(option, f"{path}: {error.strerror}", remedy) from error
 
 
 def _collect(options: argparse.Namespace) -> int:
@@ -187,17 +208,13 @@ def _collect_to_csv(
     from syncnb.statistics import gather
     from syncnb.whole_file import whole_file
 
-    try:
-        with whole_file(options.csv) as file:  # before anything is waited for
-            found = gather(options.type, client, timeout=options.timeout)
-            found[0].to_csv(file, index=False)
-        return found
-    except SyncError:  # some are OSErrors too
-        raise
-    except OSError as error:
-        raise SettingsError(
-            "--csv", f"{options.csv}: {error.strerror}", "name a file that can be written"
-        ) from error
+    with (
+        _written("--csv", options.csv, "name a file that can be written"),
+        whole_file(options.csv) as file,  # before anything is waited for
+    ):
+        found = gather(options.type, client, timeout=options.timeout)
+        found[0].to_csv(file, index=False)
+    return found
 
 
 def _health(options: argparse.Namespace) -> int:

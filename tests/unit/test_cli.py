@@ -84,6 +84,22 @@ def test_file_goes_out_and_comes_back(fleet: LocalFleet, tmp_path: Path) -> None
     assert syncnb("collect", "cli-stats", env=cloud).stdout == "nothing was reported\n"
 
 
+def test_folder_that_cannot_be_written_costs_no_update(fleet: LocalFleet, tmp_path: Path) -> None:
+    """It is named before anything is waited for, and what arrived is still there."""
+    node, kind = fleet.environment("node1"), "save-nowhere"
+    done = publish(b"bytes", kind, "a", dest_type="edge", client=fleet.cloud)
+    done.wait("delivered", nodes=2)
+    (tmp_path / "file").write_text("in the way")
+    for wrong in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/nowhere")):
+        tried = syncnb("updates", kind, "--once", "--save", str(wrong), env=node)
+        assert tried.returncode == 2, tried.stderr
+        assert tried.stderr.startswith(f"syncnb: --save: {wrong}: ")
+        assert tried.stderr.count("\n") == 1, tried.stderr
+    kept = syncnb("updates", kind, "--once", "--save", str(tmp_path / "kept"), env=node)
+    assert [file.read_bytes() for file in (tmp_path / "kept").glob("[!.]*")] == [b"bytes"]
+    assert kept.returncode == 0, kept.stderr
+
+
 def test_collected_rows_are_acknowledged_when_they_are_written(
     fleet: LocalFleet, tmp_path: Path
 ) -> None:
