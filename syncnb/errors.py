@@ -417,6 +417,8 @@ class WaitTimeoutError(SyncError, TimeoutError):
     --------
     >>> print(WaitTimeoutError("note/a", "consumed", 60, ["edge/node1: delivered"]))
     note/a is not consumed everywhere after 60 s: edge/node1: delivered. Check that those nodes ...
+    >>> print(WaitTimeoutError("note/a", "consumed", 2, ["Did you mean 'edge'?"]))
+    note/a is not consumed everywhere after 2 s: Did you mean 'edge'? Check that those nodes ...
     """
 
     def __init__(self, subject: str, wanted: str, timeout: float, missing: Sequence[str]) -> None:
@@ -429,7 +431,8 @@ class WaitTimeoutError(SyncError, TimeoutError):
         shown = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
         who = shown or "no node is registered for it"
         return (
-            f"{self.subject} is not {self.wanted} everywhere after {self.timeout:g} s: {who}. "
+            f"{self.subject} is not {self.wanted} everywhere after {self.timeout:g} s: {who}"
+            f"{'' if who.endswith('?') else '.'} "
             "Check that those nodes and their edge programs run, then wait again."
         )
 

@@ -267,7 +267,7 @@ class Publication:
             if left <= 0:
                 missing = [_said(row) for row in late]
                 if not rows and (nobody := self.notice):
-                    missing = [nobody.rstrip(".?")]
+                    missing = [nobody.rstrip(".")]
                 elif not missing and nodes:
                     missing = [f"{len(rows)} of {nodes} nodes are registered for it"]
                 raise WaitTimeoutError(self.title, status, timeout, missing)
