@@ -197,6 +197,13 @@ class Stream:
         Byte of the data that it begins with.
     stop : int or None
         Where it ends; None if that is not known.
+
+    Attributes
+    ----------
+    position : int
+        Byte that is read next.
+    named : bool
+        Whether the answer itself says that it is of this version.
     """
 
     def __init__(
@@ -204,6 +211,8 @@ class Stream:
     ) -> None:
         self._data, self._response, self._stop = data, response, stop
         self.position = position
+        # Another tag says nothing: it may be anything (RFC 9110, 8.8.3).
+        self.named = response.headers.get("ETag") == f'"{version(data.meta)}"'
         self._end: int | None = None  # nothing is wanted behind it
 
     def skipped(self, first: int, end: int | None) -> Self:

@@ -144,10 +144,15 @@ _OBJECTS = (
         path=f"{_OBJECT}/data",
         what="Get the data of an object, or a range of them",
         section="4.16",
-        parameters=(header("Range", "One range (RFC 9110, 14).", r"^bytes=\d{1,9}-\d{0,9}$"),),
+        parameters=(
+            header("Range", "One range (RFC 9110, 14).", r"^bytes=\d{1,9}-\d{0,9}$"),
+            header("If-Range", "Give the range of this version only, else all.", r'^"\d{1,19}"$'),
+            header("If-None-Match", "The `ETag` of what is known already.", r'^"\d{1,19}"$'),
+        ),
         answers={
-            200: Answer("All data.", Content(BYTES, {})),
-            206: Answer("The range.", Content(BYTES, {}), ("Content-Range",)),
+            200: Answer("All data.", Content(BYTES, {}), ("ETag",)),
+            206: Answer("The range.", Content(BYTES, {}), ("ETag", "Content-Range")),
+            304: Answer("They are still what `If-None-Match` names.", headers=("ETag",)),
             416: Answer("The range lies outside the data.", headers=("Content-Range",)),
             **BAD,
             **NONE,

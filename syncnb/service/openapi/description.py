@@ -17,7 +17,7 @@ _GENERAL = {
     503: Answer("The service starts or stops, or its database does not answer: try again later."),
 }
 _HEADERS: dict[str, Json] = {
-    "ETag": "A tag of this list, for `If-None-Match`.",
+    "ETag": "A tag of what is answered, for `If-None-Match`.",
     "Preference-Applied": "`wait=N`, if the service was asked to wait.",
     "Content-Range": "The bytes that these are, and the size of all.",
     "Mms-Upload-Owner": "The process that took a chunk.",

@@ -35,7 +35,18 @@ async def get_data(service: Service, request: Request, identity: Identity, key: 
         if service.is_css or not uri or record.status in _GONE:
             return empty(404)
         return await answer_uri(service, uri, request.headers.get("range"))
-    return await answer_data(service, content, request.headers.get("range"))
+    tag = f'"{record.data_id or record.instance_id}"'  # what a client knows from the metadata
+    if _holds(request.headers.get("if-none-match", ""), tag):
+        return empty(304, {"ETag": tag})
+    same = request.headers.get("if-range", tag) == tag  # RFC 9110, 13.1.5
+    answer = await answer_data(service, content, request.headers.get("range") if same else None)
+    answer.headers["ETag"] = tag
+    return answer
+
+
+def _holds(tags: str, tag: str) -> bool:
+    """Whether ``If-None-Match`` has a tag (RFC 9110, 13.1.2)."""
+    return any(one.strip().removeprefix("W/") in (tag, "*") for one in tags.split(","))
 
 
 def _content(tx: Transaction, record: ObjectRecord) -> Content | None:

@@ -25,6 +25,7 @@ class Stand:
     meta: dict[str, Any] = field(default_factory=dict)
     part: str = "good"  # how a request with Range is answered; see Handler.part
     coding: str = ""  # Content-Encoding
+    tag: str = ""  # ETag of data; "{}" in it is their version
     chunked: bool = False  # answers with data in chunked coding
     cuts: list[int] = field(default_factory=list)  # bytes of the next answers with data
     busy: int = 0  # answers 429 to so many requests for parts
@@ -180,6 +181,8 @@ def stand(data: bytes, **how: Any) -> Iterator[Stand]:
                 one.sent += min(end, len(body))
                 if one.coding:
                     headers["Content-Encoding"] = one.coding
+                if one.tag:
+                    headers["ETag"] = one.tag.format(one.meta["dataID"])
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

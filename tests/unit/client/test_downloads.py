@@ -172,6 +172,31 @@ def test_object_that_was_replaced_before_by_one_of_the_same_length_is_named(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("tag", ['"{}"', '"another"', 'W/"{}"', ""])
+def test_tag_of_the_version_saves_the_second_look_and_another_one_does_not(tag: str) -> None:
+    with stand(DATA, tag=tag) as service, SyncServiceClient(service.url) as client:
+        meta = service.object
+        assert client.read_object_data(meta) == DATA
+        assert ("GET i" in service.asked) is (tag != '"{}"')
+        service.replace(DATA[::-1])
+        with pytest.raises(ObjectReplacedError):
+            client.read_object_data(meta)
+
+
+def test_version_of_every_answer_counts_where_tags_name_it() -> None:
+    """The object is replaced while a read that broke goes on."""
+    half = len(DATA) // 2
+
+    def replace(spread: str) -> None:
+        if spread:
+            service.replace(DATA[::-1])
+
+    with stand(DATA, tag='"{}"', cuts=[half], before=replace) as service:
+        with pytest.raises(ObjectReplacedError):
+            SyncServiceClient(service.url).read_object_data(service.object)
+        assert any("bytes=" in one for one in service.asked)
+
+
 def test_object_that_is_replaced_as_parts_arrive_leaves_no_file(
     running: Callable[..., Stand], large: bytes, tmp_path: Path
 ) -> None:

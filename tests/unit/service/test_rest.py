@@ -126,6 +126,31 @@ def test_other_organisation_sees_and_writes_nothing(fleet: LocalFleet) -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "status", "body"),
+    [
+        ({}, 200, b"0123456789"),
+        ({"If-None-Match": '"7", W/{}'}, 304, b""),
+        ({"If-None-Match": "*"}, 304, b""),
+        ({"If-None-Match": '"7"'}, 200, b"0123456789"),
+        ({"Range": "bytes=0-3", "If-Range": "{}"}, 206, b"0123"),
+        ({"Range": "bytes=0-3", "If-Range": '"7"'}, 200, b"0123456789"),
+    ],
+)
+def test_tag_of_the_data_is_their_version(
+    fleet: LocalFleet, headers: dict[str, str], status: int, body: bytes
+) -> None:
+    """RFC 9110, 13: whoever knows the version need not fetch it, nor mix two."""
+    name = fresh()
+    fleet.cloud.update_object(ObjectMetaData(object_type=name, object_id="a"), data=b"0123456789")
+    tag = f'"{fleet.cloud.get_object_metadata(name, "a").data_id}"'
+    session, base = raw(fleet)
+    sent = {key: value.format(tag) for key, value in headers.items()}
+    answer = session.get(f"{base}/{name}/a/data", headers=sent, timeout=30)
+    assert (answer.status_code, answer.content) == (status, body)
+    assert answer.headers["ETag"] == tag
+
+
+@pytest.mark.parametrize(
     ("asked", "status", "body"),
     [
         ("bytes=0-3", 206, b"0123"),
