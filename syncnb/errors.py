@@ -22,7 +22,14 @@ SyncError
 │   ├── ObjectReplacedError        the object changed while they were read
 │   ├── InvalidManifestError       what travels beside them cannot be read
 │   ├── UntrustedDataError         loading could run code, and nobody vouched for it
-│   └── LoadError                  the format's own library refused them
+│   │   ├── UnknownKeyError        signed by a key that is not pinned, or not signed at all
+│   │   ├── SignatureError         the signature is over something else, or by a revoked key
+│   │   ├── ReplayedError          older than what this node has seen
+│   │   └── ExpiredError           signed for a time that is over
+│   ├── LoadError                  the format's own library refused them
+│   └── SelfCheckError             a model does not predict what it did at its publisher
+├── VersionExistsError             that version was published already, with other bytes
+├── ArchiveError                   the archive of versions has not got it, or cannot be used
 ├── ModelError                     what was handed in cannot be published (TypeError)
 │   ├── NoCodecError               no codec knows the type
 │   └── UnfittedModelError         the estimator was never fitted
@@ -538,6 +545,66 @@ class UntrustedDataError(DataError):
     """
 
 
+class UnknownKeyError(UntrustedDataError):
+    """Nobody whose key is pinned here has signed it.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    fingerprint : str
+        SHA-256 of the key that signed it, in hexadecimal; empty if nobody did.
+
+    Examples
+    --------
+    >>> print(UnknownKeyError("object model/a", "ab" * 32))
+    object model/a: it is signed by a key that is not pinned here, abababab... (SHA-256). If ...
+    >>> print(UnknownKeyError("object model/a", ""))
+    object model/a: nobody signed it, and only signed objects are taken here. Publish it with ...
+    """
+
+    def __init__(self, subject: str, fingerprint: str) -> None:
+        if fingerprint:
+            problem = f"it is signed by a key that is not pinned here, {fingerprint} (SHA-256)"
+            remedy = f"if it is your publisher's, `syncnb keys pin {fingerprint}`"
+        else:
+            problem = "nobody signed it, and only signed objects are taken here"
+            remedy = "publish it with a signing key (signer=), see `syncnb keys --help`"
+        super().__init__(subject, problem, remedy)
+        self.args = (subject, fingerprint)
+        self.fingerprint = fingerprint
+
+
+class SignatureError(UntrustedDataError):
+    """The signature is not over this object, or its key is revoked.
+
+    Examples
+    --------
+    >>> print(SignatureError("object note/a", "its signature does not fit", "publish it again"))
+    object note/a: its signature does not fit. Publish it again.
+    """
+
+
+class ReplayedError(UntrustedDataError):
+    """It is properly signed, but older than what this node has seen of that object.
+
+    Examples
+    --------
+    >>> print(ReplayedError("object note/a", "it is older than version 2", "publish it again"))
+    object note/a: it is older than version 2. Publish it again.
+    """
+
+
+class ExpiredError(UntrustedDataError):
+    """It was signed for a time that is over.
+
+    Examples
+    --------
+    >>> print(ExpiredError("object note/a", "it expired on 2030-01-01", "publish it again"))
+    object note/a: it expired on 2030-01-01. Publish it again.
+    """
+
+
 class LoadError(DataError):
     """The library of the format refused the data.
 
@@ -546,6 +613,69 @@ class LoadError(DataError):
     >>> print(LoadError("object note/a", "its data are odd", "publish it again"))
     object note/a: its data are odd. Publish it again.
     """
+
+
+class SelfCheckError(DataError):
+    """A model that was loaded does not predict what it predicted at its publisher.
+
+    Examples
+    --------
+    >>> print(SelfCheckError("object model/a", "it predicts other values", "publish it again"))
+    object model/a: it predicts other values. Publish it again.
+    """
+
+
+class VersionExistsError(SyncError):
+    """That version was published already, with other bytes.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    version : str
+        The version.
+    problem : str, optional
+        What is in the way, if it is not the usual.
+
+    Examples
+    --------
+    >>> print(VersionExistsError("object model/defects", "1.2.0"))
+    object model/defects: version 1.2.0 was published already, with other bytes. Give the next ...
+    """
+
+    def __init__(self, subject: str, version: str, problem: str = "") -> None:
+        super().__init__(subject, version, problem)
+        self.subject, self.version = subject, version
+        self.problem = problem or f"version {version} was published already, with other bytes"
+
+    def __str__(self) -> str:
+        return (
+            f"{self.subject}: {self.problem}. Give the next version, or none, which takes the next."
+        )
+
+
+class ArchiveError(SyncError):
+    """The archive of published versions has not got one, or cannot be used.
+
+    Parameters
+    ----------
+    subject : str
+        Which object or archive.
+    problem, remedy : str
+        What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(ArchiveError("object model/a", "version 3 is not in the archive", "publish it again"))
+    object model/a: version 3 is not in the archive. Publish it again.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {_sentence(self.remedy)}"
 
 
 class ModelError(SyncError, TypeError):

@@ -7,14 +7,23 @@ The form is decision 1 of the design: compact JSON, ``{"text": ..., "syncnb": {.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from typing import Any, Self
 
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError
+from syncnb.metadata.times import format_time, in_utc, parse_time
 
 MAX_SIZE = 8 * 1024  # bytes of the description
 _REQUIRED = ("format", "codec", "sha256", "size")
+_KINDS: Mapping[str, type] = {
+    "size": int,
+    "sequence": int,
+    "rollback": bool,
+    "sbom": list,
+} | dict.fromkeys(("requires", "signature", "metrics", "params", "extra", "example"), dict)
+_TIMES = ("published", "expires")
 _PROTOCOL = 1  # of the manifest; grows when an older reader would misread it
 
 
@@ -46,6 +55,20 @@ class Manifest:
         Names, dtypes and shapes of the example input.
     metrics, params, extra : mapping
         For people and programs; JSON values.
+    org_id, object_type, object_id : str
+        The object that it was published as; a signature binds them.
+    sequence : int
+        Grows with each publication of the object; 0 if the publisher did not count.
+    rollback : bool
+        Whether an older version is meant.
+    published, expires : datetime, optional
+        Aware. When it was published, and until when a receiver may take it for the newest.
+    commit : str
+        Of the code that made it, in git.
+    sbom : sequence of str
+        What was installed at the publisher, such as ``"numpy==2.3.0"``.
+    example : mapping
+        Input and output of a model, for a receiver to compare with.
     text : str
         Description for people.
 
@@ -70,7 +93,23 @@ class Manifest:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    org_id: str = ""
+    object_type: str = ""
+    object_id: str = ""
+    sequence: int = 0
+    rollback: bool = False
+    published: datetime | None = None
+    expires: datetime | None = None
+    commit: str = ""
+    sbom: Sequence[str] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
     text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sbom", tuple(self.sbom))
+        for name in _TIMES:
+            if (moment := getattr(self, name)) is not None:
+                object.__setattr__(self, name, in_utc(name, moment))
 
     def to_description(self) -> str:
         """The description of an object that has this manifest.
@@ -92,7 +131,7 @@ class Manifest:
         '{"text":"","syncnb":{"manifest":1,"format":"file","codec":"file/1","sha256":"","size":3}}'
         """
         values = {
-            name: value
+            name: format_time(value) if name in _TIMES else value
             for name, value in asdict(self).items()
             if name in _REQUIRED or (value and name != "text")
         }
@@ -149,19 +188,26 @@ class Manifest:
             raise _broken(f"it has version {values['manifest']!r}, this syncnb knows {_PROTOCOL}")
         known = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         _check(known)
-        return cls(**known | {"text": str(document.get("text") or "")})
+        times = {name: _time(name, known[name]) for name in _TIMES if name in known}
+        return cls(**known | times | {"text": str(document.get("text") or "")})
 
 
 def _check(known: Mapping[str, Any]) -> None:
-    kinds = {"size": int} | dict.fromkeys(
-        ("requires", "signature", "metrics", "params", "extra"), dict
-    )
     for name, value in known.items():
-        if type(value) is not kinds.get(name, str):
+        if type(value) is not _KINDS.get(name, str):
             raise _broken(f"its {name} is {value!r:.60}")
+    if not all(isinstance(one, str) for one in known.get("sbom", ())):
+        raise _broken("its sbom is no list of texts")
     for name in _REQUIRED:
         if name not in known:
             raise _broken(f"it has no {name}")
+
+
+def _time(name: str, text: str) -> datetime:
+    moment = parse_time(text)
+    if moment is None:
+        raise _broken(f"its {name} is {text!r:.60}")
+    return moment
 
 
 def _broken(problem: str) -> InvalidManifestError:

@@ -14,7 +14,7 @@ from syncnb.client import SyncServiceClient
 from syncnb.client.acknowledging import Mark, acknowledge
 from syncnb.client.patience import persistently
 from syncnb.client.processed import Processed
-from syncnb.codecs import default_registry
+from syncnb.codecs import Loading, default_registry
 from syncnb.codecs.registry import Trusted
 from syncnb.errors import DataError, LoadError, ObjectReplacedError
 from syncnb.manifest import Manifest
@@ -186,7 +186,13 @@ class Update:
                 f"it was written by {manifest.codec}, here is {codec.name}/{codec.version}",
                 "update syncnb, or use update.path()",
             )
-        return codec.load(path, subject=self._subject, trusted=trusted)
+        how = Loading(
+            subject=self._subject,
+            folder=path.parent,
+            trusted=trusted,
+            type=manifest.type if manifest is not None else "",
+        )
+        return registry.load(codec, path, how)
 
     def save(self, folder: Path | str) -> Path:
         """Keep the data, checked, as a file in a folder.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from syncnb.codecs.registry import Trusted
+from syncnb.codecs.registry import Loading
 from syncnb.errors import ModelError
 
 
@@ -16,6 +16,7 @@ class File:
 
     name, version, suffix = "file", 1, ""
     libraries: Sequence[str] = ()
+    executes = False
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a path."""
@@ -31,7 +32,7 @@ class File:
         """Copy it."""
         shutil.copyfile(obj, path)
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Path:
+    def load(self, path: Path, how: Loading) -> Path:
         """Where it lies."""
         return path
 
@@ -41,6 +42,7 @@ class Bytes:
 
     name, version, suffix = "bytes", 1, ".bin"
     libraries: Sequence[str] = ()
+    executes = False
 
     def accepts(self, obj: object) -> bool:
         """Whether it is bytes."""
@@ -53,6 +55,6 @@ class Bytes:
         """Write them."""
         path.write_bytes(obj)
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> bytes:
+    def load(self, path: Path, how: Loading) -> bytes:
         """Read them."""
         return path.read_bytes()

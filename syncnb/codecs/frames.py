@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncnb.codecs.registry import Trusted, is_instance
+from syncnb.codecs.registry import Loading, is_instance
 from syncnb.errors import LoadError, MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ class Parquet:
 
     name, version, suffix = "parquet", 1, ".parquet"
     libraries: Sequence[str] = ("pandas", "pyarrow")
+    executes = False
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame."""
@@ -46,7 +47,7 @@ class Parquet:
                 "give every column a name and values of one type",
             ) from error
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> pd.DataFrame:
+    def load(self, path: Path, how: Loading) -> pd.DataFrame:
         """Read it; Parquet holds no code."""
         _pyarrow()
         import pandas as pd
@@ -56,7 +57,7 @@ class Parquet:
             return pd.read_parquet(path, engine="pyarrow")
         except (pa.ArrowException, OSError, ValueError) as error:
             raise LoadError(
-                subject, f"its data are no Parquet file ({error})", "publish it again"
+                how.subject, f"its data are no Parquet file ({error})", "publish it again"
             ) from error
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from syncnb.codecs.registry import Trusted
-from syncnb.errors import LoadError, UntrustedDataError
+from syncnb.codecs.registry import Loading
+from syncnb.errors import LoadError
 
 
 class Joblib:
@@ -15,6 +15,7 @@ class Joblib:
 
     name, version, suffix = "joblib", 1, ".joblib"
     libraries: Sequence[str] = ("joblib",)
+    executes = True
 
     def accepts(self, obj: object) -> bool:
         """Never."""
@@ -29,19 +30,13 @@ class Joblib:
 
         joblib.dump(obj, path)
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Any:
-        """Read it, if the caller says so."""
-        if trusted is not True:
-            raise UntrustedDataError(
-                subject,
-                "it is a joblib file, which can run any code when it is loaded",
-                "if you trust its publisher, load(trusted=True)",
-            )
+    def load(self, path: Path, how: Loading) -> Any:
+        """Read it; whoever calls this trusts it."""
         import joblib
 
         try:
             return joblib.load(path)
         except (ValueError, EOFError, KeyError, ImportError, AttributeError) as error:
             raise LoadError(
-                subject, f"joblib cannot read its data ({error})", "publish it again"
+                how.subject, f"joblib cannot read its data ({error})", "publish it again"
             ) from error

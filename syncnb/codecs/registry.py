@@ -4,15 +4,50 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from syncnb.errors import NoCodecError, SettingsError
+from syncnb.errors import ModelError, NoCodecError, SettingsError, UntrustedDataError
 
 ENTRY_POINTS = "syncnb.codecs"
 Trusted = bool | Sequence[str]  # True, or the names of the types that may be loaded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How data are to be loaded.
+
+    Parameters
+    ----------
+    subject : str
+        Which object, for errors.
+    folder : Path
+        Where a codec may unpack files; there as long as what was loaded is used.
+    trusted : bool or sequence of str, default False
+        True, or the names of the types that may be loaded, for formats that can hold code.
+    type : str, default ""
+        Python type of what was published, such as ``"polars.dataframe.frame.DataFrame"``; from the
+        manifest, so it is a hint and nothing to rely on.
+    mapped : bool, default False
+        Whether the file stays where it is, so that it may be mapped into memory.
+    limit : int, default 16 GiB
+        Bytes that the data may unpack to, in memory or in ``folder``.
+
+    Examples
+    --------
+    >>> Loading(subject="object note/a", folder=Path("/tmp")).trusted
+    False
+    """
+
+    subject: str
+    folder: Path
+    trusted: Trusted = False
+    type: str = ""
+    mapped: bool = False
+    limit: int = 16 << 30
 
 
 class Codec(Protocol):
@@ -28,12 +63,16 @@ class Codec(Protocol):
         Of its files, such as ``".parquet"``.
     libraries : sequence of str
         Distributions whose versions a reader should know.
+    executes : bool
+        Whether loading can run code that came with the data: `Registry.load` then wants the
+        caller's word, and `load` is not called without it.
 
     Examples
     --------
     >>> class Text:
     ...     name, version, suffix = "text", 1, ".txt"
     ...     libraries = ()
+    ...     executes = False
     ...
     ...     def accepts(self, obj):
     ...         return isinstance(obj, str)
@@ -44,7 +83,7 @@ class Codec(Protocol):
     ...     def dump(self, obj, path):
     ...         path.write_text(obj, "utf-8")
     ...
-    ...     def load(self, path, *, subject, trusted):
+    ...     def load(self, path, how):
     ...         return path.read_text("utf-8")
     >>> registry = Registry()
     >>> registry.add(Text())
@@ -56,6 +95,7 @@ class Codec(Protocol):
     version: int
     suffix: str
     libraries: Sequence[str]
+    executes: bool
 
     def accepts(self, obj: object) -> bool:
         """Whether it writes such objects; looks, and imports nothing."""
@@ -66,8 +106,32 @@ class Codec(Protocol):
     def dump(self, obj: Any, path: Path) -> None:
         """Write an object into a file."""
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Any:
-        """Read an object out of a file; never run code of it unless it is trusted."""
+    def load(self, path: Path, how: Loading) -> Any:
+        """Read an object out of a file.
+
+        Raises
+        ------
+        UntrustedDataError
+            It could run code, and ``how.trusted`` does not cover that.
+        LoadError
+            The library of the format refuses the data.
+        MissingDependencyError
+            That library is not installed.
+        """
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A codec of models that can be asked for a prediction, so that a receiver can compare.
+
+    Examples
+    --------
+    >>> isinstance(default_registry().for_format("bytes"), Predicts)
+    False
+    """
+
+    def predict(self, model: Any, rows: Any) -> Any:
+        """What a loaded model says to some rows of its input, as a numpy array."""
 
 
 class Registry:
@@ -106,13 +170,15 @@ class Registry:
             )
         self._codecs[codec.name] = codec
 
-    def for_object(self, obj: object) -> Codec:
+    def for_object(self, obj: object, format: str | None = None) -> Codec:  # noqa: A002
         """The codec that writes an object.
 
         Parameters
         ----------
         obj : object
             What is to be published.
+        format : str, optional
+            The codec of this format.
 
         Returns
         -------
@@ -123,13 +189,22 @@ class Registry:
         ------
         NoCodecError
             None does.
+        ModelError
+            There is no such format, or it cannot hold the object.
         """
-        for codec in self._codecs.values():
-            if codec.accepts(obj):
+        subject = f"a {type(obj).__module__}.{type(obj).__qualname__}"
+        takers = [codec for codec in self._codecs.values() if codec.accepts(obj)]
+        for codec in takers:
+            if format in (None, codec.name):
                 return codec
-        kind = type(obj)
+        if takers:
+            raise ModelError(
+                subject,
+                f"it cannot be published as {format!r}",
+                f"give one of format={', '.join(repr(codec.name) for codec in takers)}",
+            )
         raise NoCodecError(
-            f"a {kind.__module__}.{kind.__qualname__}",
+            subject,
             f"no codec writes it (there are {', '.join(self._codecs)})",
             "save it with its own library and use publish_file, or add a codec through the entry "
             f"point {ENTRY_POINTS!r}",
@@ -143,6 +218,24 @@ class Registry:
         """The codec of files that are named so, or None."""
         found = (c for c in self._codecs.values() if suffix and c.suffix == suffix)
         return next(found, None)
+
+    def load(self, codec: Codec, path: Path, how: Loading) -> Any:
+        """Read an object out of a file, if nothing of it can run without the caller's word.
+
+        Raises
+        ------
+        UntrustedDataError
+            The format can hold code, and ``how.trusted`` is not True.
+        LoadError, MissingDependencyError
+            As `Codec.load`.
+        """
+        if codec.executes and how.trusted is not True:
+            raise UntrustedDataError(
+                how.subject,
+                f"it is a {codec.name} file, which can run any code when it is loaded",
+                "if you trust its publisher, load(trusted=True)",
+            )
+        return codec.load(path, how)
 
 
 @lru_cache(maxsize=1)

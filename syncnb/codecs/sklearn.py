@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-from syncnb.codecs.registry import Trusted, is_instance
+from syncnb.codecs.registry import Loading, is_instance
 from syncnb.errors import (
     LoadError,
     MissingDependencyError,
@@ -23,6 +23,7 @@ class Skops:
 
     name, version, suffix = "skops", 1, ".skops"
     libraries: Sequence[str] = ("scikit-learn", "skops", "numpy", "scipy")
+    executes = False
 
     def accepts(self, obj: object) -> bool:
         """Whether it is an estimator of scikit-learn, or one made in its way."""
@@ -65,18 +66,18 @@ class Skops:
                 stacklevel=2,
             )
 
-    def load(self, path: Path, *, subject: str, trusted: Trusted) -> Any:
+    def load(self, path: Path, how: Loading) -> Any:
         """Read it, if every type in it is known to be harmless or trusted by name."""
         _skops()
         from skops.io import get_untrusted_types, load
 
         try:
             unknown = get_untrusted_types(file=path)
-            allowed = set(unknown) if trusted is True else set(trusted or ())
+            allowed = set(unknown) if how.trusted is True else set(how.trusted or ())
             refused = sorted(set(unknown) - allowed)
             if refused:
                 raise UntrustedDataError(
-                    subject,
+                    how.subject,
                     f"it holds types that could run code: {', '.join(refused)}",
                     f"if you trust its publisher, load(trusted={refused!r})",
                 )
@@ -85,7 +86,7 @@ class Skops:
                 return load(path, trusted=sorted(allowed & set(unknown)))
         except (BadZipFile, KeyError, ValueError, TypeError, AttributeError) as error:
             raise LoadError(
-                subject,
+                how.subject,
                 f"skops cannot read its data ({type(error).__name__}: {error})",
                 "compare the library versions in its manifest with yours, or publish it again",
             ) from error
