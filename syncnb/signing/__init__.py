@@ -5,7 +5,8 @@ else is signed with SHA-512, so that a signature of data, which may be anything,
 manifest or of a statement.
 """
 
-from syncnb.signing.keys import PublicKey, fingerprint_of, make_key, read_public_key
+from syncnb.signing.keys import make_key
+from syncnb.signing.public_keys import PublicKey, fingerprint_of, read_public_key
 from syncnb.signing.sealing import Sealed, Triple, is_sealed, seal, triple, unseal
 from syncnb.signing.signers import Signer, signer_from
 

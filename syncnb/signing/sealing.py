@@ -11,7 +11,7 @@ from typing import NamedTuple, TypedDict
 
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError, SettingsError, SignatureError
 from syncnb.manifest import MAX_SIZE
-from syncnb.signing.keys import PublicKey
+from syncnb.signing.public_keys import PublicKey
 from syncnb.signing.signers import Signer
 
 _MARK = ',"proof":'

@@ -9,10 +9,10 @@ from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from syncnb.errors import SettingsError, SyncError
-from syncnb.signing.keys import (
+from syncnb.signing.keys import FileSigner
+from syncnb.signing.public_keys import (
     LEAST_BITS,
     MOST_BITS,
-    FileSigner,
     PublicKey,
     read_source,
     require_cryptography,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_what_is_no_version_is_refused(text: object) -> None:
 
 def test_versions_are_in_the_order_that_people_mean() -> None:
     """Ten is more than nine, a release more than its candidates; what is behind a + is nothing."""
-    assert sorted(ORDER[::-1], key=sort_key) == ORDER
+    assert sorted(Random(1).sample(ORDER, len(ORDER)), key=sort_key) == ORDER
     assert sort_key("1.2") == sort_key("1.2.0") == sort_key("1.2.0+gpu")
     assert sort_key("2026.1.5") == sort_key("2026.01.05")
 

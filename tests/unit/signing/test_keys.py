@@ -28,7 +28,8 @@ from syncnb.signing import (
     signer_from,
     triple,
 )
-from syncnb.signing.keys import FileSigner, check_fingerprint, decode_public_key
+from syncnb.signing.keys import FileSigner
+from syncnb.signing.public_keys import check_fingerprint, decode_public_key
 
 from .conftest import Keys
 
