@@ -9,8 +9,7 @@ from syncnb.errors import InvalidMetaDataError
 
 _FORM = re.compile(
     r"(?P<release>[0-9]{1,9}(?:\.[0-9]{1,9}){0,7})"
-    r"(?:-(?P<pre>[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?"
-    r"(?:\+(?P<build>[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?",
+    r"(?:-(?P<pre>[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*))?",
     re.ASCII,
 )
 _LONGEST = 64  # characters
@@ -24,8 +23,7 @@ def check_version(text: str) -> str:
     ----------
     text : str
         Numbers with dots, such as ``"1.2.0"``, ``"7"`` or ``"2026.11.25"``; behind a ``-`` what
-        comes before a release (``"1.2.0-rc1"``), behind a ``+`` what does not count
-        (``"1.2.0+gpu"``). At most 64 characters.
+        comes before a release (``"1.2.0-rc1"``). At most 64 characters.
 
     Returns
     -------
@@ -39,7 +37,8 @@ def check_version(text: str) -> str:
 
     Notes
     -----
-    Semantic Versioning 2.0.0, but for any number of parts, and zeros in front as in dates.
+    Semantic Versioning 2.0.0, but for any number of parts, zeros in front as in dates, and nothing
+    behind a ``+``, which services refuse in a version (rest-api.md, 1.5).
 
     Examples
     --------
@@ -62,7 +61,7 @@ def sort_key(text: str) -> tuple[Any, ...]:
     -------
     tuple
         Compares as the versions do: number by number, ``1.2`` as ``1.2.0``; a release is newer than
-        what came before it, ``rc10`` newer than ``rc9``; what is behind a ``+`` does not count.
+        what came before it, ``rc10`` newer than ``rc9``.
 
     Raises
     ------

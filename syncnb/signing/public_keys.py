@@ -40,6 +40,8 @@ class PublicKey:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from syncnb.signing import make_key
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     signer = make_key(Path(folder) / "key.pem")
     >>> PublicKey(signer.public_key).fingerprint == signer.fingerprint
@@ -84,6 +86,8 @@ class PublicKey:
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
+        >>> from syncnb.signing import make_key
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     signer = make_key(Path(folder) / "key.pem")
         >>> digest = hashlib.sha256(b"data").digest()
@@ -108,6 +112,8 @@ class PublicKey:
         Examples
         --------
         >>> import tempfile
+        >>> from pathlib import Path
+        >>> from syncnb.signing import make_key
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     signer = make_key(Path(folder) / "key.pem")
         >>> PublicKey(signer.public_key).pem().splitlines()[0]
@@ -224,6 +230,8 @@ def read_public_key(source: str | os.PathLike[str]) -> PublicKey:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
+    >>> from syncnb.signing import make_key
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     signer = make_key(Path(folder) / "key.pem")
     ...     read_public_key(Path(folder) / "key.pem.pub").fingerprint == signer.fingerprint

@@ -23,7 +23,7 @@ ORDER = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [*ORDER, "1.2.0+gpu.1", "1.2.0-rc1+5", "007"])
+@pytest.mark.parametrize("text", [*ORDER, "1.2.0-rc.1-a", "007"])
 def test_version_is_taken(text: str) -> None:
     """As it is."""
     assert check_version(text) == text
@@ -32,7 +32,7 @@ def test_version_is_taken(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "v1", "1.", ".1", "1..2", "1.2.x", "latest", "1 ", " 1", "1\n", "1.2-", "1.2+", "1.2-a..b",
+        "", "v1", "1.", ".1", "1..2", "1.2.x", "latest", "1 ", " 1", "1\n", "1.2-", "1.2+gpu", "1.2-a..b",
         "1/2", "../1", "<b>", "-1", "1.2.3.4.5.6.7.8.9", "1" * 10, "1." + "1" * 70, "١", None, 7, 1.2,
     ],
 )  # fmt: skip
@@ -44,9 +44,9 @@ def test_what_is_no_version_is_refused(text: object) -> None:
 
 
 def test_versions_are_in_the_order_that_people_mean() -> None:
-    """Ten is more than nine, a release more than its candidates; what is behind a + is nothing."""
+    """Ten is more than nine, a release more than its candidates."""
     assert sorted(Random(1).sample(ORDER, len(ORDER)), key=sort_key) == ORDER
-    assert sort_key("1.2") == sort_key("1.2.0") == sort_key("1.2.0+gpu")
+    assert sort_key("1.2") == sort_key("1.2.0")
     assert sort_key("2026.1.5") == sort_key("2026.01.05")
 
 
@@ -59,7 +59,7 @@ def test_next_version_is_newer(version: str) -> None:
 def test_next_version_counts_on() -> None:
     """From nothing too."""
     counted = {None: "1", "": "1", "1": "2", "9": "10", "1.2.0": "1.2.1", "1.2.0-rc1": "1.2.0"}
-    for before, after in (counted | {"2026.11.09": "2026.11.10", "1.0+gpu": "1.1"}).items():
+    for before, after in (counted | {"2026.11.09": "2026.11.10"}).items():
         assert next_version(before) == after
     with pytest.raises(InvalidMetaDataError):
         next_version("latest")
