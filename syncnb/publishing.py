@@ -15,6 +15,7 @@ from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
+from syncnb.codecs.examples import describe
 from syncnb.codecs.registry import is_instance, versions
 from syncnb.errors import (
     InvalidMetaDataError,
@@ -112,7 +113,7 @@ def publish(
     ).check()
     codec = default_registry().for_object(obj)
     codec.check(obj)
-    signature = _signature(example)
+    signature, packed = describe(codec, obj, example)
     client = client_or_default(client)
     if not client.org_id and (dest_type or destinations):
         raise InvalidMetaDataError(
@@ -134,6 +135,7 @@ def publish(
             python=platform.python_version(),
             requires=versions(codec.libraries),
             signature=signature,
+            example=packed,
             metrics=metrics or {},
             params=params or {},
             extra=extra or {},
@@ -345,7 +347,7 @@ client, timeout
 @contextmanager
 def _as_file(codec: Codec, obj: object) -> Iterator[Path]:
     """The object as a file of its format; a file is its own, so that its size does not matter."""
-    if isinstance(obj, Path):
+    if isinstance(obj, Path) and codec.name == "file":
         yield obj
         return
     with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
@@ -376,18 +378,3 @@ def _sha256(path: Path) -> str:
 
 def _type_name(obj: object) -> str:
     return f"{type(obj).__module__}.{type(obj).__qualname__}"
-
-
-def _signature(example: Any) -> dict[str, Any]:
-    """Names, dtypes and shape of a model's input; the first axis is the sample."""
-    if example is None:
-        return {}
-    if is_instance(example, "pandas", "DataFrame"):
-        columns = [{"name": str(c), "dtype": str(d)} for c, d in example.dtypes.items()]
-        return {"input": {"columns": columns}}
-    if hasattr(example, "dtype") and hasattr(example, "shape"):
-        shape = [None, *(int(n) for n in example.shape[1:])]
-        return {"input": {"dtype": str(example.dtype), "shape": shape}}
-    raise InvalidMetaDataError(
-        "example", example, "give some rows of the model's input, as an array or a DataFrame"
-    )

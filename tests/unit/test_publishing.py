@@ -95,7 +95,10 @@ def test_model_predicts_the_same_on_the_node(
         assert manifest is not None
         assert manifest.text == "a <small> model"
         assert manifest.metrics == {"accuracy": 1.0}
-        assert manifest.signature == {"input": {"dtype": "float64", "shape": [None, 2]}}
+        assert manifest.signature == {
+            "input": {"dtype": "float64", "shape": [None, 2]},
+            "output": {"dtype": "int64", "shape": [None]},
+        }
         assert "scikit-learn" in manifest.requires
     frame = publication.wait("consumed", timeout=20)
     assert frame["status"].tolist() == ["consumed", "consumed"]
