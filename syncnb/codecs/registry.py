@@ -134,6 +134,20 @@ class Predicts(Protocol):
         """What a loaded model says to some rows of its input, as a numpy array."""
 
 
+@runtime_checkable
+class OnRequest(Protocol):
+    """A codec that also writes what it does not take unasked.
+
+    Examples
+    --------
+    >>> isinstance(default_registry().for_format("pickle"), OnRequest)
+    True
+    """
+
+    def accepts_on_request(self, obj: object) -> bool:
+        """Whether it writes such objects if its format is named; looks, and imports nothing."""
+
+
 class Registry:
     """The codecs, asked in the order in which they were added.
 
@@ -194,10 +208,19 @@ class Registry:
         """
         subject = f"a {type(obj).__module__}.{type(obj).__qualname__}"
         takers = [codec for codec in self._codecs.values() if codec.accepts(obj)]
-        for codec in takers:
-            if format in (None, codec.name):
-                return codec
-        if takers:
+        if format is None and takers:
+            return takers[0]
+        if format is not None:
+            takers += [
+                codec
+                for codec in self._codecs.values()
+                if isinstance(codec, OnRequest)
+                and codec not in takers
+                and codec.accepts_on_request(obj)
+            ]
+            for codec in takers:
+                if codec.name == format:
+                    return codec
             raise ModelError(
                 subject,
                 f"it cannot be published as {format!r}",
@@ -206,8 +229,8 @@ class Registry:
         raise NoCodecError(
             subject,
             f"no codec writes it (there are {', '.join(self._codecs)})",
-            "save it with its own library and use publish_file, or add a codec through the entry "
-            f"point {ENTRY_POINTS!r}",
+            "save it with its own library and use publish_file, give format='pickle' if all who "
+            f"load it trust you, or add a codec through the entry point {ENTRY_POINTS!r}",
         )
 
     def for_format(self, name: str) -> Codec | None:
@@ -254,11 +277,11 @@ def default_registry() -> Registry:
     """
     from syncnb.codecs.files import Bytes, File
     from syncnb.codecs.frames import Parquet
-    from syncnb.codecs.pickles import Joblib
+    from syncnb.codecs.pickles import CloudPickle, Joblib, Pickle
     from syncnb.codecs.sklearn import Skops
 
     registry = Registry()
-    for codec in (Parquet(), Skops(), File(), Bytes(), Joblib()):
+    for codec in (Parquet(), Skops(), File(), Bytes(), Joblib(), Pickle(), CloudPickle()):
         registry.add(codec)
     for point in entry_points(group=ENTRY_POINTS):
         registry.add(point.load()())
