@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from syncnb.codecs.audit import in_words
+from syncnb.codecs.examples import ask
 from syncnb.codecs.registry import Loading, is_instance
+from syncnb.codecs.skops_limits import check_size
 from syncnb.errors import (
     LoadError,
     MissingDependencyError,
@@ -16,6 +19,8 @@ from syncnb.errors import (
     UnfittedModelError,
     UntrustedDataError,
 )
+
+_ELSEWHERE = ("catboost", "lightgbm", "xgboost")  # they derive from it, and have better formats
 
 
 class Skops:
@@ -27,7 +32,8 @@ class Skops:
 
     def accepts(self, obj: object) -> bool:
         """Whether it is an estimator of scikit-learn, or one made in its way."""
-        return is_instance(obj, "sklearn.base", "BaseEstimator")
+        modules = {kind.__module__.partition(".")[0] for kind in type(obj).__mro__}
+        return is_instance(obj, "sklearn.base", "BaseEstimator") and modules.isdisjoint(_ELSEWHERE)
 
     def check(self, obj: Any) -> None:
         """Refuse an estimator that was never fitted."""
@@ -35,8 +41,6 @@ class Skops:
         from sklearn.utils.validation import check_is_fitted
 
         kind = type(obj).__name__
-        if isinstance(obj, type):
-            raise ModelError(f"the class {obj.__name__}", "it is no estimator", "make one of it")
         try:
             check_is_fitted(obj)
         except NotFittedError as error:
@@ -56,40 +60,65 @@ class Skops:
             raise ModelError(
                 f"this {type(obj).__name__}",
                 f"skops cannot hold a part of it ({error})",
-                "replace that part, such as a lambda, by a named function or a class of a module",
+                "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
         unknown = sorted(get_untrusted_types(file=path))
+        if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
+            raise ModelError(
+                f"this {type(obj).__name__}",
+                f"it holds {', '.join(nameless)}, which nobody can find by that name",
+                "replace it by a named function of a module that the nodes have, or give "
+                "format='cloudpickle' if those who load it trust you",
+            )
         if unknown:
             warnings.warn(
-                f"this {type(obj).__name__} holds types that skops does not vouch for: whoever "
-                f"receives it has to say load(trusted={unknown!r})",
+                f"this {type(obj).__name__} holds what skops does not vouch for: "
+                f"{in_words(unknown)}. Whoever receives it has to say load(trusted={unknown!r})",
                 stacklevel=2,
             )
 
     def load(self, path: Path, how: Loading) -> Any:
         """Read it, if every type in it is known to be harmless or trusted by name."""
         _skops()
-        from skops.io import get_untrusted_types, load
-
         try:
-            unknown = get_untrusted_types(file=path)
-            allowed = set(unknown) if how.trusted is True else set(how.trusted or ())
-            refused = sorted(set(unknown) - allowed)
-            if refused:
-                raise UntrustedDataError(
-                    how.subject,
-                    f"it holds types that could run code: {', '.join(refused)}",
-                    f"if you trust its publisher, load(trusted={refused!r})",
-                )
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of other library versions; the manifest has them
-                return load(path, trusted=sorted(allowed & set(unknown)))
-        except (BadZipFile, KeyError, ValueError, TypeError, AttributeError) as error:
+            check_size(path, how)
+            return _load(path, how)
+        except _BROKEN as error:
             raise LoadError(
                 how.subject,
                 f"skops cannot read its data ({type(error).__name__}: {error})",
                 "compare the library versions in its manifest with yours, or publish it again",
             ) from error
+
+    def predict(self, model: Any, rows: Any) -> Any:
+        """What it says to some rows; None if it neither predicts nor transforms."""
+        return ask(model, rows)
+
+
+_BROKEN = (
+    BadZipFile, AttributeError, EOFError, ImportError, LookupError, MemoryError,
+    NotImplementedError, OSError, RecursionError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip  # what a damaged or forged file makes of zipfile, json, skops and numpy
+
+
+def _load(path: Path, how: Loading) -> Any:
+    from skops.io import get_untrusted_types, load
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of other library versions; the manifest has them
+        if how.trusted is True:
+            return load(path, trusted=get_untrusted_types(file=path))
+        allowed = sorted(how.trusted or ())
+        try:
+            return load(path, trusted=allowed)
+        except UntrustedTypesFoundException:
+            refused = sorted(set(get_untrusted_types(file=path)) - set(allowed))
+    raise UntrustedDataError(
+        how.subject,
+        f"it holds what skops does not vouch for: {in_words(refused)}",
+        f"if you trust its publisher, load(trusted={sorted({*refused, *allowed})!r})",
+    )
 
 
 def _skops() -> None:
