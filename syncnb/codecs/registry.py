@@ -277,11 +277,14 @@ def default_registry() -> Registry:
     """
     from syncnb.codecs.files import Bytes, File
     from syncnb.codecs.frames import Parquet
+    from syncnb.codecs.onnx import Onnx
     from syncnb.codecs.pickles import CloudPickle, Joblib, Pickle
     from syncnb.codecs.sklearn import Skops
+    from syncnb.codecs.statistical import Statsmodels
 
     registry = Registry()
-    for codec in (Parquet(), Skops(), File(), Bytes(), Joblib(), Pickle(), CloudPickle()):
+    models: tuple[Codec, ...] = (Onnx(), Skops(), Statsmodels())  # before files: a path to a model
+    for codec in (Parquet(), *models, File(), Bytes(), Joblib(), Pickle(), CloudPickle()):
         registry.add(codec)
     for point in entry_points(group=ENTRY_POINTS):
         registry.add(point.load()())
