@@ -10,10 +10,10 @@ from pathlib import Path
 Buffer = bytes | mmap.mmap
 
 _DEEPEST = 100  # messages inside one another, as in protobuf itself
-_MOST = 20_000_000  # fields; a file with more keeps a reader busy for no model's sake
+MOST_FIELDS = 20_000_000  # fields; a file with more keeps a reader busy for no model's sake
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 # Message -> number of a field -> message in it; what is not here holds no tensors.
-_FIELDS: Mapping[str, Mapping[int, str]] = {
+FIELDS: Mapping[str, Mapping[int, str]] = {
     "ModelProto": {7: "GraphProto", 20: "TrainingInfoProto", 25: "FunctionProto"},
     "TrainingInfoProto": {1: "GraphProto", 2: "GraphProto"},
     "FunctionProto": {7: "NodeProto", 11: "AttributeProto"},
@@ -77,11 +77,11 @@ def _points_outside(data: Buffer) -> bool:
         message, start, end, depth = waiting.pop()
         if depth > _DEEPEST:
             raise ValueError(f"its messages are nested more than {_DEEPEST} deep")
-        inner = _FIELDS[message]
+        inner = FIELDS[message]
         for number, kind, value, stop in _fields(data, start, end, message == "AttributeProto"):
             count += 1
-            if count > _MOST:
-                raise ValueError(f"it has more than {_MOST} fields")
+            if count > MOST_FIELDS:
+                raise ValueError(f"it has more than {MOST_FIELDS} fields")
             if message == "TensorProto":
                 if number == _EXTERNAL_DATA or (number == _DATA_LOCATION and value != 0):
                     return True
