@@ -84,7 +84,7 @@ def same(one: Any, other: Any) -> bool:
     if is_instance(one, "numpy", "ndarray"):
         import numpy as np
 
-        if not isinstance(other, np.ndarray) or one.shape != other.shape:
+        if type(one) is not type(other) or one.shape != other.shape:
             return False
         if one.dtype.kind == "O":
             return other.dtype.kind == "O" and all(map(_same_scalar, one.flat, other.flat))

@@ -63,6 +63,10 @@ def test_arrays_come_back_exactly(value: Any) -> None:
     assert same(there_and_back(value), value)
 
 
+class Frame(pd.DataFrame):
+    """As geopandas has one."""
+
+
 FRAME = pd.DataFrame(
     {
         "float": [0.1, float("nan"), float("inf")],
@@ -126,6 +130,8 @@ def test_rows_of_all_kinds_come_back_exactly(value: Any) -> None:
         pytest.param(pl.DataFrame({"a": [[1, 2]]}), id="polars-list"),
         pytest.param([{"float": "nan"}], id="ours"),
         pytest.param([(1, 2)], id="tuple"),
+        pytest.param(np.ma.array([1, 2], mask=[True, False]), id="masked"),
+        pytest.param(Frame({"a": [1]}), id="frame-of-another-class"),
     ],
 )
 def test_what_would_not_be_exact_is_left_out(value: Any) -> None:
