@@ -27,8 +27,12 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
     "TensorProto": {},
 }  # fmt: skip
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a TensorProto
-# An attribute has a field for each of its numbers, and a forest has millions of them.
-_NUMBERS = re.compile(rb"(?:\x3d.{4})++|(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f])++", re.DOTALL)
+# An attribute has a field for each of its numbers and texts, and a forest has millions of them: a
+# regular expression skips floats, integers, and texts shorter than 32 bytes.
+_TEXTS = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(32))
+_ITEMS = re.compile(
+    rb"(?:\x3d.{4})++|(?:\x40[\x80-\xff]{0,9}+[\x00-\x7f])++|(?:\x4a(?:%b))++" % _TEXTS, re.DOTALL
+)
 
 
 def has_external_data(path: Path) -> bool:
@@ -93,13 +97,11 @@ def _points_outside(data: Buffer) -> bool:
     return False
 
 
-def _fields(
-    data: Buffer, start: int, end: int, numbers: bool
-) -> Iterator[tuple[int, int, int, int]]:
+def _fields(data: Buffer, start: int, end: int, items: bool) -> Iterator[tuple[int, int, int, int]]:
     """Number, wire type, value (or where it starts) and where it ends, of each field."""
     at = start
     while at < end:
-        if numbers and (run := _NUMBERS.match(data, at, end)):
+        if items and (run := _ITEMS.match(data, at, end)):
             at = run.end()
             continue
         tag, at = _varint(data, at, end)

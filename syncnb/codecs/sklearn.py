@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 from syncnb.codecs.audit import in_words
 from syncnb.codecs.examples import ask
@@ -51,7 +52,7 @@ class Skops:
 
     def dump(self, obj: Any, path: Path) -> None:
         """Write it."""
-        from skops.io import dump, get_untrusted_types
+        from skops.io import dump
         from skops.io.exceptions import UnsupportedTypeException
 
         try:
@@ -62,7 +63,7 @@ class Skops:
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
-        unknown = sorted(get_untrusted_types(file=path))
+        unknown = _unknown(path)
         if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
             raise ModelError(
                 f"this {type(obj).__name__}",
@@ -81,8 +82,7 @@ class Skops:
         """Read it, if every type in it is known to be harmless or trusted by name."""
         _skops()
         try:
-            check_size(path, how)
-            return _load(path, how)
+            return _load(path, how, check_size(path, how))
         except _BROKEN as error:
             raise LoadError(
                 how.subject,
@@ -101,19 +101,31 @@ _BROKEN = (
 )  # fmt: skip  # what a damaged or forged file makes of zipfile, json, skops and numpy
 
 
-def _load(path: Path, how: Loading) -> Any:
+def _unknown(path: Path) -> list[str]:
+    """Skops' audit of a file of its own, which looks at the schema: arrays need not be read."""
+    from skops.io import get_untrusted_types
+
+    slim = io.BytesIO()
+    with ZipFile(path) as full, ZipFile(slim, "w") as schema_only:
+        for name in full.namelist():
+            schema_only.writestr(name, full.read(name) if name == "schema.json" else b"")
+    return sorted(get_untrusted_types(data=slim.getvalue()))
+
+
+def _load(path: Path, how: Loading, named: set[str]) -> Any:
     from skops.io import get_untrusted_types, load
     from skops.io.exceptions import UntrustedTypesFoundException
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other library versions; the manifest has them
-        if how.trusted is True:
-            return load(path, trusted=get_untrusted_types(file=path))
-        allowed = sorted(how.trusted or ())
+        allowed = sorted(named if how.trusted is True else how.trusted or ())
         try:
             return load(path, trusted=allowed)
         except UntrustedTypesFoundException:
-            refused = sorted(set(get_untrusted_types(file=path)) - set(allowed))
+            unknown = get_untrusted_types(file=path)
+        if how.trusted is True:  # methods and the like are not in the schema as they are trusted
+            return load(path, trusted=unknown)
+    refused = sorted(set(unknown) - set(allowed))
     raise UntrustedDataError(
         how.subject,
         f"it holds what skops does not vouch for: {in_words(refused)}",

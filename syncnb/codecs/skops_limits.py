@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile
@@ -17,7 +17,7 @@ _SCHEMA_FACTOR = 20  # bytes of Python objects that skops makes of one byte of i
 _COPIES = 2  # skops holds the bytes of a member beside the array that it makes of them
 
 
-def check_size(path: Path, how: Loading) -> None:
+def check_size(path: Path, how: Loading) -> set[str]:
     """Refuse a skops file that would unpack to more than ``how.limit``.
 
     Parameters
@@ -26,6 +26,11 @@ def check_size(path: Path, how: Loading) -> None:
         The file.
     how : Loading
         Its limit and its subject are used.
+
+    Returns
+    -------
+    set of str
+        The types and functions that the file names.
 
     Raises
     ------
@@ -42,30 +47,31 @@ def check_size(path: Path, how: Loading) -> None:
     """
     with ZipFile(path) as archive:
         members = {member.filename: member for member in archive.infolist()}
-        schema_size = members[_SCHEMA].file_size
-        _compare(schema_size * _SCHEMA_FACTOR, how)
-        total = schema_size * _SCHEMA_FACTOR
-        measured: dict[str, int] = {}
-        for name in _files(json.loads(archive.read(_SCHEMA))):
-            if name not in measured:
-                _compare(total + members[name].file_size * _COPIES, how)
-                with archive.open(name) as file:
-                    measured[name] = _unpacked(members[name].file_size, file)
-            total += measured[name]
+        total = members[_SCHEMA].file_size * _SCHEMA_FACTOR
+        _compare(total, how)
+        files, types = _named(archive.read(_SCHEMA))
+        for name, times in files.items():
+            size = members[name].file_size
+            _compare(total + size * _COPIES * times, how)
+            with archive.open(name) as file:
+                total += _unpacked(size, file) * times
             _compare(total, how)
+    return types
 
 
-def _files(schema: Any) -> Iterator[str]:
-    """The names of the files in a schema, as often as skops reads them."""
-    waiting = [schema]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            if isinstance(name := node.get("file"), str):
-                yield name
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
+def _named(schema: bytes) -> tuple[Counter[str], set[str]]:
+    """The files in a schema, as often as skops reads them, and the types."""
+    files: Counter[str] = Counter()
+    types: set[str] = set()
+
+    def look(node: dict[str, Any]) -> None:
+        if isinstance(name := node.get("file"), str):
+            files[name] += 1
+        if "__class__" in node:
+            types.add(f"{node.get('__module__')}.{node['__class__']}")
+
+    json.loads(schema, object_hook=look)  # which leaves no tree of objects behind
+    return files, types
 
 
 def _unpacked(size: int, file: IO[bytes]) -> int:

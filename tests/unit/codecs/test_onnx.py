@@ -256,16 +256,28 @@ def test_every_message_that_can_hold_a_tensor_is_looked_into() -> None:
     assert found == FIELDS
 
 
-def test_numbers_of_a_forest_hide_no_pointer(tmp_path: Path) -> None:
-    """Runs of numbers are skipped, and what follows them is not."""
+def test_numbers_and_texts_of_a_forest_hide_no_pointer(tmp_path: Path) -> None:
+    """Runs of them are skipped, and what is between and behind them is not."""
     forest = RandomForestClassifier(n_estimators=20, random_state=0).fit(X, Y)
     model, path = skl2onnx.to_onnx(forest, X[:1], options={"zipmap": False}), tmp_path / "m.onnx"
     path.write_bytes(model.SerializeToString())
     assert not has_external_data(path)
-    node = model.graph.node[0]
-    node.attribute[-1].t.external_data.add(key="location", value="w.bin")
-    node.attribute[-1].floats.extend([1.0, float("nan")] * 9)
+    attribute = model.graph.node[0].attribute.add(name="more")
+    attribute.floats.extend([1.0, float("nan"), -0.0] * 9)
+    attribute.ints.extend([0, -1, 2**40] * 9)
+    attribute.strings.extend([b"x" * size for size in range(300)])
     path.write_bytes(model.SerializeToString())
+    assert not has_external_data(path)
+    attribute.tensors.add().external_data.add(key="location", value="w.bin")  # behind all of them
+    path.write_bytes(model.SerializeToString())
+    assert has_external_data(path)
+    data = attribute.SerializeToString()
+    tensor = attribute.tensors[0].SerializeToString()
+    pointer = bytes([10 << 3 | 2, len(tensor)]) + tensor
+    assert data.endswith(pointer)
+    before = pointer + data.removesuffix(pointer)  # and in front of them, as another writer may
+    node = field(5, before)
+    path.write_bytes(field(7, field(1, node)))
     assert has_external_data(path)
 
 

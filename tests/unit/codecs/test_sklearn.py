@@ -143,6 +143,19 @@ def test_refusal_names_all_that_has_to_be_trusted(tmp_path: Path) -> None:
     assert f"{TREE} (" not in str(refused.value)
 
 
+def test_bound_method_is_named_and_can_be_trusted(tmp_path: Path) -> None:
+    """In the way that the refusal says, or with all else."""
+    model = FunctionTransformer(StandardScaler().fit(X).transform).fit(X)
+    scaler = "sklearn.preprocessing._data.StandardScaler"
+    method = f"{scaler}.transform"
+    with pytest.warns(UserWarning, match=method):
+        name, path = written(model, tmp_path)
+    with pytest.raises(UntrustedDataError, match=method):
+        read(name, path)
+    for trusted in ([scaler, method], True):
+        assert np.array_equal(read(name, path, trusted).transform(X), model.transform(X))
+
+
 def test_audit_puts_the_most_dangerous_first() -> None:
     """A reader may stop there."""
     words = in_words([TREE, "mine.Model", "numpy.mean", "__main__.f", "subprocess.Popen"])
