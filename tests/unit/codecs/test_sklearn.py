@@ -344,6 +344,10 @@ MEGABYTE = 1 << 20
         ),
         pytest.param(array("a"), claiming(1 << 40), id="header"),
         pytest.param(
+            node("ListNode", content=[array("a")] * 20), claiming(4 * MEGABYTE), id="many-headers"
+        ),
+        pytest.param(array("a"), b"PK\3\4" + bytes(64 * MEGABYTE), id="not-even-opened"),
+        pytest.param(
             node("BytesNode", "builtins.bytes", file="a"), bytes(64 * MEGABYTE), id="bytes"
         ),
         pytest.param("{" + " " * 64 * MEGABYTE + "}", b"", id="schema"),
