@@ -16,6 +16,7 @@ from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
 from syncnb.codecs.registry import is_instance, versions
+from syncnb.codecs.tables import library_of
 from syncnb.errors import (
     InvalidMetaDataError,
     ModelError,
@@ -28,6 +29,7 @@ from syncnb.publication import Publication
 if TYPE_CHECKING:
     import pandas as pd
 
+_NO_MODELS = (str, bytes, bytearray, os.PathLike, dict, list, int, float, type(None))
 INLINE = 256 * 1024  # bytes; smaller data travel with the metadata, as one version
 
 
@@ -56,7 +58,8 @@ def publish(
     Parameters
     ----------
     obj : object
-        A model, a DataFrame, bytes, or a `pathlib.Path` to a file.
+        A model, a table, an array or a dict of them, a text, bytes, a value that JSON has, or a
+        `pathlib.Path` to a file or a folder.
     object_type, name : str
         Type and ID of the object; letters, numbers, ``.``, ``_``, ``@`` and ``-``.
     dest_type : str, default ""
@@ -129,7 +132,9 @@ def publish(
             size=path.stat().st_size,
             name=name,
             version=version,
-            file_name=obj.name if isinstance(obj, Path) else f"{name}{codec.suffix}",
+            file_name=obj.name
+            if isinstance(obj, Path) and not obj.is_dir()
+            else f"{name}{codec.suffix}",
             type="" if isinstance(obj, Path) else _type_name(obj),
             python=platform.python_version(),
             requires=versions(codec.libraries),
@@ -199,7 +204,7 @@ client, timeout
     ...     done.manifest.format
     'skops'
     """
-    if isinstance(model, str | bytes | os.PathLike) or is_instance(model, "pandas", "DataFrame"):
+    if isinstance(model, _NO_MODELS) or library_of(model) or is_instance(model, "numpy", "ndarray"):
         raise NoCodecError(
             f"a {type(model).__name__}",
             "it is no model",
@@ -230,11 +235,11 @@ def publish_dataframe(
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
-    """Publish a DataFrame as Parquet.
+    """Publish a DataFrame as Parquet; it is loaded as what it was, dtype for dtype.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    frame : pandas.DataFrame, polars.DataFrame, geopandas.GeoDataFrame or pyarrow.Table
         With at least one row and one column.
     name : str
         ID of the object.
@@ -264,7 +269,7 @@ client, timeout
     ...     done.manifest.file_name
     'limits.parquet'
     """
-    if not is_instance(frame, "pandas", "DataFrame"):
+    if not library_of(frame):
         raise ModelError(
             f"a {type(frame).__name__}", "it is no DataFrame", "make one with pandas.DataFrame(...)"
         )
@@ -293,12 +298,12 @@ def publish_file(
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
-    """Publish a file as it is, whatever its size; it is streamed.
+    """Publish a file as it is, whatever its size, or a folder as a ZIP archive; it is streamed.
 
     Parameters
     ----------
     path : path
-        The file.
+        The file, or the folder, which is loaded as a folder again.
     name : str, optional
         ID of the object; by default the name of the file.
     object_type : str, default "file"
@@ -345,7 +350,7 @@ client, timeout
 @contextmanager
 def _as_file(codec: Codec, obj: object) -> Iterator[Path]:
     """The object as a file of its format; a file is its own, so that its size does not matter."""
-    if isinstance(obj, Path):
+    if isinstance(obj, Path) and not obj.is_dir():
         yield obj
         return
     with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:

@@ -252,13 +252,21 @@ def default_registry() -> Registry:
     >>> default_registry().for_object(b"bytes").name
     'bytes'
     """
+    from syncnb.codecs.arrays import Npy, Npz
+    from syncnb.codecs.arrow import Arrow
+    from syncnb.codecs.csv import Csv
     from syncnb.codecs.files import Bytes, File
-    from syncnb.codecs.frames import Parquet
+    from syncnb.codecs.folders import Folder
+    from syncnb.codecs.parquet import Parquet
     from syncnb.codecs.pickles import Joblib
     from syncnb.codecs.sklearn import Skops
+    from syncnb.codecs.texts import Text
+    from syncnb.codecs.values import Json
 
+    tables = (Parquet(), Arrow(), Csv())
+    data = (Npy(), Npz(), Folder(), File(), Text(), Json(), Bytes())
     registry = Registry()
-    for codec in (Parquet(), Skops(), File(), Bytes(), Joblib()):
+    for codec in (*tables, Skops(), *data, Joblib()):
         registry.add(codec)
     for point in entry_points(group=ENTRY_POINTS):
         registry.add(point.load()())
