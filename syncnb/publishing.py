@@ -17,6 +17,7 @@ from syncnb.client.patience import persistently
 from syncnb.codecs import Codec, default_registry
 from syncnb.codecs.examples import describe
 from syncnb.codecs.registry import is_instance, versions
+from syncnb.codecs.tables import library_of
 from syncnb.errors import (
     InvalidMetaDataError,
     ModelError,
@@ -29,6 +30,7 @@ from syncnb.publication import Publication
 if TYPE_CHECKING:
     import pandas as pd
 
+_NO_MODELS = (str, bytes, bytearray, os.PathLike, dict, list, int, float, type(None))
 INLINE = 256 * 1024  # bytes; smaller data travel with the metadata, as one version
 
 
@@ -57,7 +59,8 @@ def publish(
     Parameters
     ----------
     obj : object
-        A model, a DataFrame, bytes, or a `pathlib.Path` to a file.
+        A model, a table, an array or a dict of them, a text, bytes, a value that JSON has, or a
+        `pathlib.Path` to a file or a folder.
     object_type, name : str
         Type and ID of the object; letters, numbers, ``.``, ``_``, ``@`` and ``-``.
     dest_type : str, default ""
@@ -130,7 +133,9 @@ def publish(
             size=path.stat().st_size,
             name=name,
             version=version,
-            file_name=obj.name if isinstance(obj, Path) else f"{name}{codec.suffix}",
+            file_name=obj.name
+            if isinstance(obj, Path) and not obj.is_dir()
+            else f"{name}{codec.suffix}",
             type="" if isinstance(obj, Path) else _type_name(obj),
             python=platform.python_version(),
             requires=versions(codec.libraries),
@@ -201,7 +206,7 @@ client, timeout
     ...     done.manifest.format
     'skops'
     """
-    if isinstance(model, str | bytes | os.PathLike) or is_instance(model, "pandas", "DataFrame"):
+    if isinstance(model, _NO_MODELS) or library_of(model) or is_instance(model, "numpy", "ndarray"):
         raise NoCodecError(
             f"a {type(model).__name__}",
             "it is no model",
@@ -232,11 +237,11 @@ def publish_dataframe(
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
-    """Publish a DataFrame as Parquet.
+    """Publish a DataFrame as Parquet; it is loaded as what it was, dtype for dtype.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    frame : pandas.DataFrame, polars.DataFrame, geopandas.GeoDataFrame or pyarrow.Table
         With at least one row and one column.
     name : str
         ID of the object.
@@ -266,7 +271,7 @@ client, timeout
     ...     done.manifest.file_name
     'limits.parquet'
     """
-    if not is_instance(frame, "pandas", "DataFrame"):
+    if not library_of(frame):
         raise ModelError(
             f"a {type(frame).__name__}", "it is no DataFrame", "make one with pandas.DataFrame(...)"
         )
@@ -295,12 +300,12 @@ def publish_file(
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
-    """Publish a file as it is, whatever its size; it is streamed.
+    """Publish a file as it is, whatever its size, or a folder as a ZIP archive; it is streamed.
 
     Parameters
     ----------
     path : path
-        The file.
+        The file, or the folder, which is loaded as a folder again.
     name : str, optional
         ID of the object; by default the name of the file.
     object_type : str, default "file"

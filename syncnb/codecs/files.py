@@ -19,13 +19,13 @@ class File:
     executes = False
 
     def accepts(self, obj: object) -> bool:
-        """Whether it is a path."""
-        return isinstance(obj, Path)
+        """Whether it is a path of anything but a folder."""
+        return isinstance(obj, Path) and not obj.is_dir()
 
     def check(self, obj: Path) -> None:
         """Refuse what is no readable file."""
         if not obj.is_file():
-            what = "a directory" if obj.is_dir() else "not there"
+            what = "no file" if obj.exists() else "not there"
             raise ModelError(f"the file {str(obj)!r}", f"it is {what}", "name a file that exists")
 
     def dump(self, obj: Path, path: Path) -> None:

@@ -275,16 +275,25 @@ def default_registry() -> Registry:
     >>> default_registry().for_object(b"bytes").name
     'bytes'
     """
+    from syncnb.codecs.arrays import Npy, Npz
+    from syncnb.codecs.arrow import Arrow
+    from syncnb.codecs.csv import Csv
     from syncnb.codecs.files import Bytes, File
-    from syncnb.codecs.frames import Parquet
+    from syncnb.codecs.folders import Folder
     from syncnb.codecs.onnx import Onnx
+    from syncnb.codecs.parquet import Parquet
     from syncnb.codecs.pickles import CloudPickle, Joblib, Pickle
     from syncnb.codecs.sklearn import Skops
     from syncnb.codecs.statistical import Statsmodels
+    from syncnb.codecs.texts import Text
+    from syncnb.codecs.values import Json
 
+    tables = (Parquet(), Arrow(), Csv())
+    models = (Onnx(), Skops(), Statsmodels())  # before files: a path can be that of a model
+    data = (Npy(), Npz(), Folder(), File(), Text(), Json(), Bytes())
+    codecs: tuple[Codec, ...] = (*tables, *models, *data, Joblib(), Pickle(), CloudPickle())
     registry = Registry()
-    models: tuple[Codec, ...] = (Onnx(), Skops(), Statsmodels())  # before files: a path to a model
-    for codec in (Parquet(), *models, File(), Bytes(), Joblib(), Pickle(), CloudPickle()):
+    for codec in codecs:
         registry.add(codec)
     for point in entry_points(group=ENTRY_POINTS):
         registry.add(point.load()())

@@ -23,7 +23,7 @@ from syncnb.codecs.converting import convert
 from syncnb.codecs.onnx import outputs
 from syncnb.errors import InvalidMetaDataError, ModelError
 
-from .trips import read, written
+from .fitted import read, written
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = (X[:, 0] > 0).astype(int)

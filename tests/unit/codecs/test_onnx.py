@@ -25,7 +25,7 @@ from syncnb.codecs.onnx import outputs
 from syncnb.codecs.onnx_scan import has_external_data
 from syncnb.errors import LoadError, ModelError, NoCodecError
 
-from .trips import read, said, written
+from .fitted import read, said, written
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("f4")
 Y = (X[:, 0] > 0).astype(int)

@@ -20,7 +20,7 @@ from syncnb import LocalFleet, Manifest, ObjectMetaData, updates
 from syncnb.codecs import Loading, default_registry
 from syncnb.errors import LoadError, ModelError, NoCodecError, UntrustedDataError
 
-from .trips import SUBJECT, Touches, read, said, written
+from .fitted import SUBJECT, Touches, read, said, written
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] > 0).astype(int)

@@ -38,7 +38,7 @@ from syncnb.codecs import default_registry
 from syncnb.codecs.audit import in_words
 from syncnb.errors import LoadError, ModelError, UntrustedDataError
 
-from .trips import Touches, read, said, written
+from .fitted import Touches, read, said, written
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 3))

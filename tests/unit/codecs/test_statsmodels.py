@@ -14,7 +14,7 @@ import statsmodels.formula.api as smf
 from syncnb.codecs import default_registry
 from syncnb.errors import ModelError, UntrustedDataError
 
-from .trips import read, said, written
+from .fitted import read, said, written
 
 RANDOM = np.random.default_rng(0)
 FRAME = pd.DataFrame({"a": RANDOM.normal(size=50), "kind": ["x", "y"] * 25})

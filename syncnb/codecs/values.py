@@ -1,0 +1,189 @@
+"""JSON: values that it has, and on request tables as a list of records."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from syncnb.codecs.guards import reading, within
+from syncnb.codecs.registry import Loading
+from syncnb.codecs.tables import (
+    check_table,
+    flat_arrow,
+    library_for,
+    library_of,
+    refused,
+)
+from syncnb.errors import ModelError
+
+_VALUES = (dict, list, int, float, bool, type(None))
+_DEPTH = 100  # readers in other languages go no deeper (64 in .NET, 128 in Rust)
+_SPREAD = 32  # bytes of Python that a byte of JSON may become, such as "[[],[],...": 64 for 3
+_BATCH = 1 << 14  # rows
+_TABLES = (
+    "geopandas.",
+    "pandas.",
+    "polars.",
+    "pyarrow.",
+)  # types of tables, as a manifest has them
+
+
+class Json:
+    """dict, list, int, float, bool or None <-> JSON; a table <-> a list of objects, one a row.
+
+    Of a table, names, numbers, texts, booleans, lists and missing values survive; dates and times
+    become texts, and types are guessed when it is read.
+    """
+
+    name, version, suffix = "json", 1, ".json"
+    libraries: Sequence[str] = ()
+    executes = False
+
+    def accepts(self, obj: object) -> bool:
+        """Whether it is such a value, or a table."""
+        return type(obj) in _VALUES or bool(library_of(obj))
+
+    def check(self, obj: Any) -> None:
+        """Refuse what would not come back the same; it says where that is."""
+        if library_of(obj):
+            check_table(obj)
+        else:
+            check_value(obj, "value", f"a {type(obj).__name__}")
+
+    def dump(self, obj: Any, path: Path) -> None:
+        """Write it."""
+        with path.open("w", encoding="utf-8", newline="") as file:
+            if library_of(obj):
+                file.writelines(_records(obj))
+            else:
+                file.writelines(_encoder().iterencode(obj))
+
+    def load(self, path: Path, how: Loading) -> Any:
+        """Read it."""
+        table = how.type.startswith(_TABLES)
+        library = library_for(how) if table else ""
+        with reading(how, "a JSON text"):
+            within(how, path.stat().st_size * _SPREAD, "its value")
+            value = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_no_number)
+            if not table:
+                return value
+            return _table(value, library)
+
+
+def check_value(value: Any, where: str, subject: str) -> None:
+    """Refuse a value that JSON would not give back the same.
+
+    Parameters
+    ----------
+    value : object
+        To be published.
+    where : str
+        What to call it.
+    subject : str
+        What was handed in, for the error.
+
+    Raises
+    ------
+    ModelError
+        With the place and the remedy.
+
+    Examples
+    --------
+    >>> check_value({"a": [1, float("nan")]}, "value", "a dict")
+    Traceback (most recent call last):
+    syncnb.errors.ModelError: a dict: value['a'][1] is nan, which JSON has not. Use None or a text.
+    """
+    stack = [(value, where, 0)]
+    while stack:
+        one, place, depth = stack.pop()
+        problem = _problem(one, depth)
+        if problem:
+            raise ModelError(subject, f"{place} {problem[0]}", problem[1])
+        if isinstance(one, dict):
+            for key, inner in one.items():
+                if type(key) is not str or not _is_text(key):
+                    raise ModelError(
+                        subject,
+                        f"{place} has the key {key!r}, and JSON has only texts as keys",
+                        "use str(key), or a list of pairs",
+                    )
+                stack.append((inner, f"{place}[{key!r}]", depth + 1))
+        elif isinstance(one, list):
+            stack.extend((inner, f"{place}[{i}]", depth + 1) for i, inner in enumerate(one))
+
+
+def _problem(value: Any, depth: int) -> tuple[str, str] | None:
+    kind = type(value)
+    if kind not in _VALUES and kind is not str:
+        return (
+            f"is a {kind.__module__}.{kind.__qualname__}, which JSON has not",
+            "make it a dict, list, text or number, such as with .tolist(), float() or list()",
+        )
+    if kind is float and not math.isfinite(value):
+        return f"is {value}, which JSON has not", "use None or a text"
+    if kind is str and not _is_text(value):
+        return "has a lone surrogate, which UTF-8 has not", "repair the text"
+    if kind is int and value.bit_length() > 14_000:  # Python reads no more than 4,300 digits
+        return f"has {value.bit_length()} bits", "write it as a text, such as with hex()"
+    if depth > _DEPTH:
+        return f"is nested deeper than {_DEPTH}, or holds itself", "make it flatter"
+    return None
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encoder() -> json.JSONEncoder:
+    return json.JSONEncoder(
+        ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_moment
+    )
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+def _records(obj: Any) -> Iterator[str]:
+    encode = _encoder().encode
+    before = "["
+    for batch in flat_arrow(obj, "JSON").to_batches(max_chunksize=_BATCH):
+        for row in batch.to_pylist():
+            try:
+                yield f"{before}{encode(row)}"
+            except (TypeError, ValueError) as error:
+                raise refused(
+                    obj, f"JSON cannot hold it ({error})", "cast the column, or publish Parquet"
+                ) from error
+            before = ",\n"
+    yield "]\n"
+
+
+def _table(value: Any, library: str) -> Any:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise ValueError("it is no list of records")
+    if library == "polars":
+        import polars as pl
+
+        return pl.from_dicts(value, infer_schema_length=None)
+    if library == "pyarrow":
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(value)
+    import pandas as pd
+
+    return pd.DataFrame(value)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
