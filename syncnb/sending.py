@@ -293,7 +293,10 @@ class _Sending:
         ready = same and self._status() in _WITH_DATA
         meta = self._meta(manifest, only=same and ready and self._key_of(present) == self._own_key)
         if meta.meta_only and present.meta is not None and self._says_the_same(present, manifest):
-            return present.meta, present.manifest or manifest
+            found = present.manifest or manifest
+            if present.meta.description in self.sent:
+                self._note(present.meta, found)
+            return present.meta, found
         if not ready and self._others_are_at_it(present):
             return None
         if not self._claim(meta, manifest, present):
@@ -453,32 +456,19 @@ class _Sending:
         Raises
         ------
         PreconditionFailedError
-            Another one is there by now.
+            Another one is there by now; or this one, if its answer was lost, which the next look
+            will tell.
         """
         self.sent.add(meta.description)
         inline = meta.meta_only or meta.object_size <= INLINE
         data = None if meta.meta_only or not inline else self._bytes()
-        try:
-            instance = self.client.replace_object(meta, known, data=data)
-        except PreconditionFailedError:
-            now = self._mine(meta)  # an answer may have been lost
-            if now is None:
-                raise
-            instance = now.instance_id
+        instance = self.client.replace_object(meta, known, data=data)
         if instance is None:
             instance = self._looked_after(meta).instance_id
         if inline:
             return
         digest = self.shipment.manifest.sha256
-        try:
-            stored = self.client.replace_object_data(
-                meta, self.shipment.path, instance, sha256=digest
-            )
-        except PreconditionFailedError:
-            now = self._mine(meta)
-            if now is None or not now.data_id or self._status() not in _WITH_DATA:
-                raise
-            return
+        stored = self.client.replace_object_data(meta, self.shipment.path, instance, sha256=digest)
         if stored is None:
             self._looked_after(meta)
 

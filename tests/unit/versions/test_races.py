@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -275,3 +275,29 @@ def test_conditions_as_they_stand_in_requests(fleet: LocalFleet, name: str) -> N
     assert put(If_Match=f'"1", {tag}').status_code == 204
     assert put(If_Match="*").status_code == 204
     assert put(If_None_Match='"1"').status_code == 204
+
+
+@pytest.mark.parametrize("ends", ["replaced", "kept"])
+def test_data_on_their_way_when_the_object_is_replaced_are_not_stored(
+    fleet: LocalFleet, name: str, ends: str
+) -> None:
+    """The condition holds when they are stored, not only when they begin to come."""
+    cloud, meta = fleet.cloud, ObjectMetaData(object_type=name, object_id="a")
+    known = cloud.replace_object(meta, 0)
+
+    def body() -> Iterator[bytes]:
+        yield b"x" * LARGE
+        if ends == "replaced":
+            cloud.update_object(meta.for_update(version="2"))
+        yield b"y"
+
+    answer = requests.put(
+        f"{fleet.url}/api/v1/objects/{fleet.org_id}/{name}/a/data",
+        data=body(),
+        headers={"If-Match": f'"{known}"'},
+        auth=("admin", fleet.environment()["SYNCNB_SECRET"]),
+        timeout=20,
+    )
+    assert answer.status_code == (412 if ends == "replaced" else 204)
+    status = cloud.get_object_status(name, "a")
+    assert status == ("notReady" if ends == "replaced" else "ready")
