@@ -13,8 +13,8 @@ from syncnb.errors import InvalidMetaDataError
 from syncnb.metadata import ObjectMetaData, check_name
 from syncnb.metadata.listing import Listing
 from syncnb.past import PublishedVersion, check_alias, keeping_of, send_again, versions_of
+from syncnb.present import look
 from syncnb.publication import Publication
-from syncnb.sending import look
 from syncnb.signing import signer_from
 from syncnb.versioning import check_version
 

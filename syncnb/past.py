@@ -17,7 +17,8 @@ from syncnb.manifest import Manifest
 from syncnb.metadata import Json, ObjectMetaData
 from syncnb.metadata.times import parse_time
 from syncnb.metadata.values import Value
-from syncnb.sending import Keeping, Shipment, look, send
+from syncnb.present import Keeping, look
+from syncnb.sending import Shipment, send
 from syncnb.signing import PublicKey, Signer, unseal
 from syncnb.versioning import check_version, sort_key
 

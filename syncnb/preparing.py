@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,6 +115,19 @@ def commit() -> str:
         return ""
     said = done.stdout.decode("ascii", "replace").strip()
     return said if done.returncode == 0 and said.isalnum() else ""
+
+
+def converted(obj: object, to: str | None, example: object) -> Any:
+    """The object in the form that was asked for; `converting` loads what that needs.
+
+    Raises
+    ------
+    ModelError, InvalidMetaDataError, MissingDependencyError
+        As `syncnb.codecs.converting.convert`.
+    """
+    if to is None:
+        return obj
+    return import_module("syncnb.codecs.converting").convert(obj, to, example)
 
 
 def signature_of(example: Any) -> dict[str, Any]:

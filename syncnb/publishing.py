@@ -17,9 +17,10 @@ from syncnb.errors import (
 )
 from syncnb.metadata import ObjectMetaData, check_name
 from syncnb.options import DEFAULTS, Options, with_options
-from syncnb.preparing import moment, prepared, signature_of
+from syncnb.preparing import converted, moment, prepared, signature_of
+from syncnb.present import Keeping
 from syncnb.publication import Publication
-from syncnb.sending import Keeping, Shipment, send
+from syncnb.sending import Shipment, send
 from syncnb.signing import signer_from
 from syncnb.versioning import check_version
 
@@ -124,6 +125,7 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
         "expires": moment(given["expires"]),
         "text": given["description"],
     }
+    obj = converted(obj, given["convert"], given["example"])
     codec = default_registry().for_object(obj, given["format"])
     codec.check(obj)
     signer = signer_from(given["signer"])

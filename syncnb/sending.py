@@ -7,38 +7,30 @@ and stores only in the place of what it saw; who was overtaken looks again.
 from __future__ import annotations
 
 import base64
-import contextlib
-import logging
 import random
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from syncnb.archive import Archive, ArchiveKey, Record
+from syncnb.archive import ArchiveKey, Record
 from syncnb.client import SyncServiceClient
 from syncnb.client.patience import persistently
 from syncnb.errors import (
-    AccessDeniedError,
-    ArchiveError,
     ConnectionFailedError,
     DigestMismatchError,
     InvalidManifestError,
-    InvalidMetaDataError,
-    ObjectNotFoundError,
     PreconditionFailedError,
     ServiceUnavailableError,
     VersionExistsError,
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
+from syncnb.present import Keeping, Present, is_older, look
 from syncnb.signing import Signer, Triple, seal, triple, unseal
-from syncnb.versioning import check_version, next_version, sort_key
-
-log = logging.getLogger("syncnb")
+from syncnb.versioning import check_version, next_version
 
 INLINE = 256 * 1024  # bytes; smaller data travel with the metadata, as one version
 _ROUNDS = 200  # in which others were quicker
@@ -76,131 +68,6 @@ class Shipment:
     version: str | None = None
     may_go_back: bool = False
     ours: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Keeping:
-    """Where published versions are kept.
-
-    Parameters
-    ----------
-    archive : Archive, optional
-        None for nowhere.
-    wanted : bool
-        Whether it has to work; otherwise publishing goes on without it.
-    """
-
-    archive: Archive | None = None
-    wanted: bool = False
-
-    def records(self, key: ArchiveKey) -> list[Record]:
-        """What is known of an object."""
-        if self.archive is None:
-            return []
-        try:
-            return self.archive.records(key)
-        except ArchiveError as error:
-            self._bear(error)
-            return []
-
-    def claim(self, shipment: Shipment, record: Record) -> bool:
-        """Keep the data, then their record; False if that version has one."""
-        if self.archive is None:
-            return True
-        try:
-            self.archive.keep(shipment.path, record.sha256, ours=shipment.ours)
-            return self.archive.claim(record)
-        except ArchiveError as error:
-            self._bear(error)
-            return True
-
-    def update(self, record: Record) -> None:
-        """Note how a version that has a record was published at last."""
-        if self.archive is not None:
-            try:
-                self.archive.update(record)
-            except ArchiveError as error:  # it is published: only its record is older
-                log.warning("%s", error)
-
-    def release(self, record: Record) -> None:
-        """Forget a version that was not published."""
-        if self.archive is not None:
-            with contextlib.suppress(ArchiveError):
-                self.archive.release(record)
-
-    def _bear(self, error: ArchiveError) -> None:
-        if self.wanted:
-            raise error
-        log.warning("%s Publishing goes on without the archive.", error)
-
-
-@dataclass(frozen=True)
-class Present:
-    """What the service and the archive have of an object now."""
-
-    meta: ObjectMetaData | None
-    manifest: Manifest | None
-    records: Sequence[Record] = ()
-    readable: bool = True
-
-    @property
-    def version(self) -> str:
-        """That the service has; empty if there is none that can be compared."""
-        if self.meta is None:
-            return ""
-        return _comparable(self.manifest.version if self.manifest else self.meta.version)
-
-    @property
-    def digest(self) -> str:
-        """Of what the service has, as its manifest says; empty if nobody says it."""
-        gone = self.meta is None or self.meta.deleted
-        return self.manifest.sha256 if self.manifest is not None and not gone else ""
-
-    @property
-    def newest(self) -> str:
-        """The newest version that is known."""
-        known = [one.version for one in self.records if _comparable(one.version)]
-        return max([*known, *([self.version] if self.version else [])], key=sort_key, default="")
-
-    @property
-    def sequence(self) -> int:
-        """The highest that is known."""
-        known = [one.sequence for one in self.records]
-        return max([*known, self.manifest.sequence if self.manifest else 0])
-
-    def digests_of(self, version: str) -> set[str]:
-        """Of the data that were published as a version, however it is written."""
-        same = sort_key(version)
-        known = {
-            one.sha256
-            for one in self.records
-            if _comparable(one.version) and sort_key(one.version) == same
-        }
-        if self.digest and self.version and sort_key(self.version) == same:
-            known.add(self.digest)
-        return known
-
-
-def look(client: SyncServiceClient, key: ArchiveKey, keeping: Keeping) -> Present:
-    """What the service and the archive have of an object.
-
-    Raises
-    ------
-    ServiceError, ConnectionFailedError, ArchiveError
-        They do not say.
-    """
-    records = keeping.records(key)
-    try:
-        meta = client.get_object_metadata(key.object_type, key.object_id)
-    except ObjectNotFoundError:
-        return Present(None, None, records)
-    except AccessDeniedError:  # some may write what they may not read
-        return Present(None, None, records, readable=False)
-    try:
-        manifest = Manifest.from_description(meta.description)
-    except InvalidManifestError:
-        manifest = None
-    return Present(meta, manifest, records)
 
 
 def send(
@@ -322,7 +189,7 @@ class _Sending:
         if present.digests_of(wanted) - {digest}:
             raise VersionExistsError(str(self._key), wanted)
         newest, is_there = present.newest, present.version == wanted and present.digest == digest
-        if not (self.shipment.may_go_back or is_there) and _is_older(wanted, newest):
+        if not (self.shipment.may_go_back or is_there) and is_older(wanted, newest):
             raise VersionExistsError(
                 str(self._key),
                 wanted,
@@ -340,7 +207,7 @@ class _Sending:
             object_type=key.object_type,
             object_id=key.object_id,
             sequence=max(present.sequence + 1, int(now.timestamp() * 1000)),
-            rollback=_is_older(version, present.newest),
+            rollback=is_older(version, present.newest),
             published=now,
         )
 
@@ -423,7 +290,7 @@ class _Sending:
             one.version == record.version and one.sha256 == record.sha256 for one in present.records
         ):
             return True
-        if not self.keeping.claim(self.shipment, record):
+        if not self.keeping.claim(self.shipment.path, record, ours=self.shipment.ours):
             return False
         self.claimed = record
         return True
@@ -500,15 +367,3 @@ class _Sending:
                 412, "update_object", str(key), "somebody else has published at the same time"
             )
         return now
-
-
-def _comparable(version: str) -> str:
-    """The version, if it is one; other tools write what they like."""
-    try:
-        return check_version(version)
-    except InvalidMetaDataError:
-        return ""
-
-
-def _is_older(version: str, newest: str) -> bool:
-    return bool(newest) and sort_key(version) < sort_key(newest)

@@ -148,11 +148,13 @@ class Interfering(HTTPAdapter):
         which: str,
         *,
         before: Callable[[], object] | None = None,
+        after: Callable[[], object] | None = None,
         lose_answer: bool = False,
         ignore_conditions: bool = False,
     ) -> None:
         super().__init__()
         self._which, self._before, self._lose = which, before, lose_answer
+        self._after = after
         self._ignore = ignore_conditions
 
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> Any:
@@ -166,6 +168,9 @@ class Interfering(HTTPAdapter):
         answer = super().send(request, *args, **more)
         if self._ignore and request.method == "PUT":
             answer.headers.pop("ETag", None)
+        if stores and self._after is not None:
+            after, self._after = self._after, None
+            after()
         if stores and self._lose:
             self._lose = False
             answer.close()
@@ -221,6 +226,26 @@ def test_service_that_ignores_conditions_is_looked_at_before_and_after(
         with pytest.raises(VersionExistsError):
             publish(b"3" * size, name, "a", version="2", client=client, archive=False)
     assert there(fleet.cloud, name) == ("2", b"2" * size)
+
+
+@pytest.mark.parametrize("size", [SMALL, LARGE])
+def test_publisher_that_is_overwritten_there_is_told(
+    fleet: LocalFleet, name: str, size: int
+) -> None:
+    """By the look after, so that its data do not follow."""
+
+    def other() -> None:
+        meta = ObjectMetaData(object_type=name, object_id="a", version="7")
+        fleet.cloud.update_object(
+            meta.for_update(description=publish_elsewhere(fleet, name)), data=b"theirs"
+        )
+
+    with (
+        publisher(fleet, Interfering("/a", after=other, ignore_conditions=True)) as client,
+        pytest.raises(VersionExistsError, match="version 7"),
+    ):
+        publish(b"x" * size, name, "a", version="7", client=client, archive=False)
+    assert there(fleet.cloud, name) == ("7", b"theirs")
 
 
 def test_conditions_are_those_of_rfc_9110(fleet: LocalFleet, name: str, tmp_path: Path) -> None:
