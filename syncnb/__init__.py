@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from syncnb.client.webhook_receiver import WebhookReceiver as WebhookReceiver
     from syncnb.errors import SyncError as SyncError
     from syncnb.fleet import LocalFleet as LocalFleet
+    from syncnb.history import promote as promote
+    from syncnb.history import versions as versions
     from syncnb.manifest import Manifest as Manifest
     from syncnb.metadata import AclEntry as AclEntry
     from syncnb.metadata import Destination as Destination
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from syncnb.metadata import ObjectState as ObjectState
     from syncnb.metadata import PolicyProperty as PolicyProperty
     from syncnb.metadata import PolicyService as PolicyService
+    from syncnb.past import PublishedVersion as PublishedVersion
     from syncnb.publication import Publication as Publication
     from syncnb.publishing import publish as publish
     from syncnb.publishing import publish_dataframe as publish_dataframe
@@ -50,12 +53,14 @@ _HOME = {
     "PolicyProperty": "syncnb.metadata",
     "PolicyService": "syncnb.metadata",
     "Publication": "syncnb.publication",
+    "PublishedVersion": "syncnb.past",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
     "connect": "syncnb.client",
+    "promote": "syncnb.history",
     "publish": "syncnb.publishing",
     "publish_dataframe": "syncnb.publishing",
     "publish_file": "syncnb.publishing",
@@ -63,6 +68,7 @@ _HOME = {
     "report": "syncnb.statistics",
     "updates": "syncnb.receiving",
     "updates_async": "syncnb.receiving",
+    "versions": "syncnb.history",
 }
 __all__ = [  # a test holds it equal to what _HOME has
     "AclEntry",
@@ -77,12 +83,14 @@ __all__ = [  # a test holds it equal to what _HOME has
     "PolicyProperty",
     "PolicyService",
     "Publication",
+    "PublishedVersion",
     "SyncError",
     "SyncServiceClient",
     "Update",
     "WebhookReceiver",
     "collect",
     "connect",
+    "promote",
     "publish",
     "publish_dataframe",
     "publish_file",
@@ -90,6 +98,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "report",
     "updates",
     "updates_async",
+    "versions",
 ]
 
 

@@ -129,6 +129,48 @@ def _publish(options: argparse.Namespace) -> int:
     return 0
 
 
+def _versions(options: argparse.Namespace) -> int:
+    from syncnb.history import versions
+
+    with _client(options) as client:
+        found = versions(options.name, options.type, client=client, archive=options.archive)
+    if options.json:
+        print(found.to_pandas().to_json(orient="records", indent=2, date_format="iso"))
+        return 0
+    for one in found:
+        when = "" if one.published is None else one.published.isoformat(timespec="seconds")
+        marks = [*(["current"] if one.current else []), *one.aliases]
+        print(f"{one.version}\t{when}\t{one.size}\t{one.sha256[:12]}\t{', '.join(marks)}")
+    return 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from syncnb.history import promote
+
+    with _client(options) as client:
+        publication = promote(
+            options.name,
+            options.version,
+            options.to,
+            object_type=options.type,
+            dest_type=options.dest_type,
+            dest_id=options.dest_id,
+            client=client,
+            archive=options.archive,
+        )
+        print(publication)
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from syncnb.publication import Publication
+
+    with _client(options) as client:
+        found = Publication.of(options.type, options.name, client=client, archive=options.archive)
+        print(found.rollback(options.to))
+    return 0
+
+
 def _status(options: argparse.Namespace) -> int:
     from syncnb.publication import Publication
     from syncnb.widgets import follow
@@ -316,13 +358,36 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("file", type=Path)
     one.add_argument("--type", default="file", help="type of the object (default file)")
     one.add_argument("--name", help="its ID (default: the name of the file)")
-    one.add_argument("--version", default="", help="its version")
+    one.add_argument("--version", help="its version (default: the next)")
     one.add_argument("--description", default="", help="for people")
     one.add_argument("--dest-type", default="", help="all nodes of this type (default: all nodes)")
     one.add_argument("--dest-id", default="", help="only this node of the type")
     one.add_argument("--wait", choices=("delivered", "consumed"), help="until every node is there")
     one.add_argument("--timeout", type=float, default=60.0, metavar="S", help="of --wait (60)")
     _connecting(one)
+
+    one = command("versions", _versions, "which versions there are", "syncnb versions defects")
+    one.add_argument("name", help="ID of the object")
+    one.add_argument("--json", action="store_true", help="for a machine")
+    _archived(one)
+
+    one = command(
+        "promote", _promote, "let an alias stand for a version",
+        "syncnb promote defects 1.2.0 --to production --dest-type camera",
+    )  # fmt: skip
+    one.add_argument("name", help="ID of the object")
+    one.add_argument("version", help="which of its versions")
+    one.add_argument("--to", default="production", metavar="ALIAS", help="(default production)")
+    one.add_argument("--dest-type", default="", help="where it goes, the first time")
+    one.add_argument("--dest-id", default="", help="only this node of the type")
+    _archived(one)
+
+    one = command(
+        "rollback", _rollback, "publish an older version again", "syncnb rollback defects"
+    )
+    one.add_argument("name", help="ID of the object")
+    one.add_argument("--to", metavar="VERSION", help="which one (default: the one before)")
+    _archived(one)
 
     one = command("status", _status, "how far an object got", "syncnb status model defects --watch")
     one.add_argument("type", help="type of the object")
@@ -361,6 +426,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="for a machine")
     _connecting(one)
     return parser
+
+
+def _archived(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--type", default="model", help="type of the object (default model)")
+    parser.add_argument("--archive", metavar="PLACE", help="folder, or s3://bucket/prefix")
+    _connecting(parser)
 
 
 def _connecting(parser: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ SyncError
 │   ├── AnswerError                the answer is none of a sync service
 │   ├── RedirectedError            301 to 308: it wants to be asked elsewhere
 │   ├── ObjectNotFoundError        404 (LookupError)
+│   ├── PreconditionFailedError    412: it is not the instance that the call was for
 │   ├── RequestRefusedError        400
 │   ├── ServiceUnavailableError    429 or 503, also after the retries
 │   └── StorageFullError           507
@@ -326,6 +327,19 @@ class ObjectNotFoundError(ServiceError, LookupError):
             "It does not exist there, has no data yet, or was deleted. "
             "See what is there with client.get_objects(object_type)."
         )
+
+
+class PreconditionFailedError(ServiceError):
+    """The object is not the instance that the call was for (HTTP 412); it is untouched.
+
+    Examples
+    --------
+    >>> print(PreconditionFailedError(412, "update_object", "object note/a", "it is '7'"))
+    update_object on object note/a failed (HTTP 412: it is '7'). ...
+    """
+
+    def _usual_remedy(self) -> str:
+        return "Somebody else has stored it meanwhile: read its metadata again, and decide."
 
 
 class RequestRefusedError(ServiceError):

@@ -155,7 +155,7 @@ class LocalFleet:
             "SYNCNB_SECRET": self._secrets["admin"],
         }
         return variables | (
-            {"SYNCNB_ORG_ID": self.org_id}
+            {"SYNCNB_ORG_ID": self.org_id, "SYNCNB_ARCHIVE": str(self.folder("archive"))}
             if name == "cloud"
             else {"SYNCNB_ORG_ID": "", "SYNCNB_NODE": name}
         )
@@ -442,6 +442,8 @@ class LocalFleet:
         client = SyncServiceClient(
             self._urls[name], org_id=org_id, key="admin", secret=self._secrets["admin"]
         )
+        if org_id:
+            client.archive = str(self.folder("archive"))
         self._clients.append(client)
         return client
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Self
 
+from syncnb.archive import ArchiveKey
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.errors import (
@@ -24,9 +25,15 @@ from syncnb.errors import (
 )
 from syncnb.manifest import Manifest
 from syncnb.metadata import DestinationStatus, ObjectMetaData
+from syncnb.past import before, keeping_of, send_again
+from syncnb.signing import signer_from
+from syncnb.versioning import check_version
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from syncnb.archive.opening import ArchiveSource
+    from syncnb.signing.signers import SignerSource
 
 _LONG_WAIT = 20.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
@@ -87,6 +94,8 @@ class Publication:
         What travels beside the data.
     client : SyncServiceClient
         Where it was published.
+    archive, signer
+        As in `syncnb.publish`; for `rollback`.
 
     Examples
     --------
@@ -100,16 +109,31 @@ class Publication:
     columns: Sequence[str] = ("node", "version", "status", "since", "message")
 
     def __init__(
-        self, meta_data: ObjectMetaData, manifest: Manifest, client: SyncServiceClient
+        self,
+        meta_data: ObjectMetaData,
+        manifest: Manifest,
+        client: SyncServiceClient,
+        *,
+        archive: ArchiveSource | bool | None = None,
+        signer: SignerSource = None,
     ) -> None:
         self.meta_data, self.manifest, self.client = meta_data, manifest, client
+        self._archive, self._signer = archive, signer
         self.published_at = datetime.now(UTC)
         self._seen: dict[tuple[str, str], DeliveryRow] = {}
         self._etag = ""
         self._changed = threading.Condition()
 
     @classmethod
-    def of(cls, object_type: str, name: str, *, client: SyncServiceClient | None = None) -> Self:
+    def of(
+        cls,
+        object_type: str,
+        name: str,
+        *,
+        client: SyncServiceClient | None = None,
+        archive: ArchiveSource | bool | None = None,
+        signer: SignerSource = None,
+    ) -> Self:
         """What somebody published before.
 
         Parameters
@@ -118,6 +142,8 @@ class Publication:
             Type and ID of the object.
         client : SyncServiceClient, optional
             The CSS; by default the one of the settings.
+        archive, signer
+            As in `syncnb.publish`; for `rollback`.
 
         Returns
         -------
@@ -144,7 +170,7 @@ class Publication:
         manifest = Manifest.from_description(meta.description) or Manifest(
             format="", codec="", sha256="", size=meta.object_size, text=meta.description
         )
-        return cls(meta, manifest, client)
+        return cls(meta, manifest, client, archive=archive, signer=signer)
 
     @property
     def object_type(self) -> str:
@@ -296,6 +322,58 @@ class Publication:
         0
         """
         self.client.delete_object(self.object_type, self.object_id)
+
+    def rollback(self, to: str | None = None, *, timeout: float = 60.0) -> Publication:
+        """Publish an older version again, to the same addresses.
+
+        Its bytes come from the archive or, if it is there still, from the service.
+
+        Parameters
+        ----------
+        to : str, optional
+            The version; by default the newest older than what the service has now.
+        timeout : float, default 60
+            Seconds that the service may be away.
+
+        Returns
+        -------
+        Publication
+            Of that version, with a new sequence, marked as a rollback, and signed anew if there is
+            a signer. If the service has it already, nothing is sent.
+
+        Raises
+        ------
+        ArchiveError
+            There is no such version any more; those that are known are named.
+        SignatureError
+            Its record was changed since it was signed.
+        InvalidMetaDataError, DataError, ServiceError, ConnectionFailedError
+            As `syncnb.publish`.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     for data in (b"good", b"bad"):
+        ...         done = publish(data, "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     back = done.rollback()
+        ...     back.version, back.manifest.rollback, fleet.cloud.read_object_data(back.meta_data)
+        ('1', True, b'good')
+        """
+        keeping = keeping_of(self.client, self._archive)
+        key = ArchiveKey(self.client.org_id, self.object_type, self.object_id)
+        addresses = self.client.get_object_metadata(self.object_type, self.object_id)
+        meta, manifest = send_again(
+            key,
+            [key],
+            before(self.client, key, keeping) if to is None else check_version(to),
+            addresses=addresses,
+            client=self.client,
+            keeping=keeping,
+            signer=signer_from(self._signer),
+            timeout=timeout,
+        )
+        return Publication(meta, manifest, self.client, archive=self._archive, signer=self._signer)
 
     # ----------------------------------------- what the table draws (TableSource)
 

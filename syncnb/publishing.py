@@ -2,59 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from syncnb.client import SyncServiceClient
+from syncnb.archive.opening import archive_for
 from syncnb.client.connecting import client_or_default
-from syncnb.client.patience import persistently
-from syncnb.codecs import Codec, default_registry
+from syncnb.codecs import default_registry
 from syncnb.codecs.examples import describe
-from syncnb.codecs.registry import is_instance, versions
 from syncnb.codecs.tables import library_of
 from syncnb.errors import (
     InvalidMetaDataError,
     ModelError,
     NoCodecError,
 )
-from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData, check_name
+from syncnb.options import DEFAULTS, Options, with_options
+from syncnb.preparing import converted, moment, prepared
+from syncnb.present import Keeping
 from syncnb.publication import Publication
+from syncnb.sending import Shipment, send
+from syncnb.signing import signer_from
+from syncnb.versioning import check_version
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_MODELS = (str, bytes, bytearray, os.PathLike, dict, list, int, float, type(None))
-INLINE = 256 * 1024  # bytes; smaller data travel with the metadata, as one version
+_DATA = ("parquet", "arrow", "csv", "npy", "npz", "file", "text", "json", "bytes")  # no models
 
 
-def publish(
-    obj: object,
-    object_type: str,
-    name: str,
-    *,
-    dest_type: str = "",
-    dest_id: str = "",
-    destinations: Sequence[str] | None = None,
-    version: str = "",
-    description: str = "",
-    example: object = None,
-    metrics: Mapping[str, Any] | None = None,
-    params: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-    client: SyncServiceClient | None = None,
-    timeout: float = 60.0,
-) -> Publication:
+@with_options
+def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]) -> Publication:
     """Publish any object that a codec knows.
 
     Everything is checked before anything is sent; what was published before stays until the new
-    version has arrived completely.
+    version has arrived completely. The data of what is there already are not sent again: if nothing
+    else is new, nothing is sent, and otherwise only the description.
 
     Parameters
     ----------
@@ -69,14 +52,28 @@ def publish(
         Only this node of `dest_type`.
     destinations : sequence of str, optional
         Exactly these nodes, each as ``"type:id"``.
-    version : str, default ""
-        Such as ``"1.2.0"``.
+    version : str, optional
+        Such as ``"1.2.0"``. Without one, the next after the newest that is known, the first being
+        ``"1"``; bytes that are the newest already keep their version.
     description : str, default ""
         For people.
+    format : str, optional
+        Such as ``"csv"``, where a type has more than one.
+    convert : str, optional
+        Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
         Input of a model; names, dtypes and shape travel with it.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
+    sbom : bool, default False
+        Whether the names and versions of what is installed here travel with it.
+    expires : datetime or timedelta, optional
+        Until when receivers may take it for the newest.
+    signer : Signer, path or False, optional
+        Signs it; by default the key of ``SYNCNB_SIGNING_KEY``, if there is one. False: nobody.
+    archive : path, str, Archive or False, optional
+        Where it is kept for a rollback: a folder or ``"s3://bucket/prefix"``; by default that of
+        ``SYNCNB_ARCHIVE``, or a folder of yours. False: nowhere.
     client : SyncServiceClient, optional
         The CSS; by default the one of the settings.
     timeout : float, default 60
@@ -93,7 +90,13 @@ def publish(
         No codec knows the object (`NoCodecError`), the model is not fitted (`UnfittedModelError`),
         the frame is empty, or the format cannot hold it.
     InvalidMetaDataError
-        A name, a version or an address is not possible, or the manifest is too large.
+        A name, a version, an address or another option is not possible, or the manifest is too
+        large.
+    VersionExistsError
+        That version was published already, with other bytes, also by somebody else a moment ago; or
+        a newer one was.
+    SettingsError, ArchiveError
+        There is no such key; the archive that was named cannot be used.
     AccessDeniedError, ServiceError, ConnectionFailedError
         The service does not take it.
 
@@ -105,71 +108,61 @@ def publish(
     ...     done.wait("delivered")["dest_id"].tolist()
     ['node1']
     """
+    given: dict[str, Any] = {**DEFAULTS, **options}
     check_name("name", name)
-    meta = ObjectMetaData(
+    version = given["version"] or None
+    if version is not None:
+        check_version(version)
+    addresses = ObjectMetaData(
         object_type=object_type,
         object_id=name,
-        dest_type=dest_type,
-        dest_id=dest_id,
-        destinations_list=destinations,
-        version=version,
+        dest_type=given["dest_type"],
+        dest_id=given["dest_id"],
+        destinations_list=given["destinations"],
+        version=version or "",
     ).check()
-    codec = default_registry().for_object(obj)
+    about: dict[str, Any] = {
+        "metrics": given["metrics"] or {},
+        "params": given["params"] or {},
+        "extra": given["extra"] or {},
+        "expires": moment(given["expires"]),
+        "text": given["description"],
+    }
+    obj = converted(obj, given["convert"], given["example"])
+    codec = default_registry().for_object(obj, given["format"])
     codec.check(obj)
-    signature, packed = describe(codec, obj, example)
-    client = client_or_default(client)
-    if not client.org_id and (dest_type or destinations):
+    about["signature"], about["example"] = describe(codec, obj, given["example"])
+    signer = signer_from(given["signer"])
+    client = client_or_default(given["client"])
+    if not client.org_id and (given["dest_type"] or given["destinations"]):
         raise InvalidMetaDataError(
             "dest_type",
-            dest_type or destinations,
+            given["dest_type"] or given["destinations"],
             "an edge node sends to its cloud and nowhere else: leave it out, or publish with a "
             "client of the CSS, which has an org_id",
         )
-    with _as_file(codec, obj) as path:
-        manifest = Manifest(
-            format=codec.name,
-            codec=f"{codec.name}/{codec.version}",
-            sha256=_sha256(path),
-            size=path.stat().st_size,
-            name=name,
-            version=version,
-            file_name=obj.name
-            if isinstance(obj, Path) and not obj.is_dir()
-            else f"{name}{codec.suffix}",
-            type="" if isinstance(obj, Path) else _type_name(obj),
-            python=platform.python_version(),
-            requires=versions(codec.libraries),
-            signature=signature,
-            example=packed,
-            metrics=metrics or {},
-            params=params or {},
-            extra=extra or {},
-            text=description,
+    archive, wanted = archive_for(
+        given["archive"], url=client.url, is_cloud=bool(client.org_id), of_client=client.archive
+    )
+    with prepared(obj, codec, name, about=about, sbom=given["sbom"]) as (path, manifest, ours):
+        manifest.to_description()  # refuses what does not fit before anybody is asked
+        shipment = Shipment(
+            path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
         )
-        # The size lets a service refuse data that will not fit before it discards older ones.
-        meta = meta.for_update(
-            description=manifest.to_description(), object_size=manifest.size
-        ).check()
-        _send(client, meta, path, manifest.size, timeout)
-    return Publication(meta, manifest, client)
+        keeping = Keeping(archive=archive, wanted=wanted)
+        meta, sent = send(
+            shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
+        )
+    return Publication(meta, sent, client, archive=given["archive"], signer=given["signer"])
 
 
+@with_options
 def publish_model(
     model: object,
     *,
     name: str,
     object_type: str = "model",
-    dest_type: str = "",
-    dest_id: str = "",
-    destinations: Sequence[str] | None = None,
-    version: str = "",
-    description: str = "",
-    example: object = None,
-    metrics: Mapping[str, Any] | None = None,
-    params: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-    client: SyncServiceClient | None = None,
-    timeout: float = 60.0,
+    **options: Unpack[Options],
 ) -> Publication:
     """Publish a fitted model.
 
@@ -182,8 +175,8 @@ def publish_model(
         ID of the object.
     object_type : str, default "model"
         Type of the object.
-    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
-client, timeout
+    dest_type, dest_id, destinations, version, description, format, convert, example, metrics, \
+params, extra, sbom, expires, signer, archive, client, timeout
         As in `publish`.
 
     Returns
@@ -206,36 +199,28 @@ client, timeout
     ...     done.manifest.format
     'skops'
     """
-    if isinstance(model, _NO_MODELS) or library_of(model) or is_instance(model, "numpy", "ndarray"):
+    form = options.get("format")
+    if form is None and default_registry().for_object(model).name in _DATA:
         raise NoCodecError(
             f"a {type(model).__name__}",
             "it is no model",
-            "publish_dataframe is for frames, publish_file for files",
+            "publish_dataframe is for frames, publish_file for files, publish for anything",
         )
     return publish(
-        model, object_type, name,
-        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
-        description=description, example=example, metrics=metrics, params=params, extra=extra,
-        client=client, timeout=timeout,
-    )  # fmt: skip
+        model,
+        object_type,
+        name,
+        **options,
+    )
 
 
+@with_options
 def publish_dataframe(
     frame: pd.DataFrame,
     *,
     name: str,
     object_type: str = "dataframe",
-    dest_type: str = "",
-    dest_id: str = "",
-    destinations: Sequence[str] | None = None,
-    version: str = "",
-    description: str = "",
-    example: object = None,
-    metrics: Mapping[str, Any] | None = None,
-    params: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-    client: SyncServiceClient | None = None,
-    timeout: float = 60.0,
+    **options: Unpack[Options],
 ) -> Publication:
     """Publish a DataFrame as Parquet; it is loaded as what it was, dtype for dtype.
 
@@ -247,8 +232,8 @@ def publish_dataframe(
         ID of the object.
     object_type : str, default "dataframe"
         Type of the object.
-    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
-client, timeout
+    dest_type, dest_id, destinations, version, description, format, convert, example, metrics, \
+params, extra, sbom, expires, signer, archive, client, timeout
         As in `publish`.
 
     Returns
@@ -276,29 +261,20 @@ client, timeout
             f"a {type(frame).__name__}", "it is no DataFrame", "make one with pandas.DataFrame(...)"
         )
     return publish(
-        frame, object_type, name,
-        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
-        description=description, example=example, metrics=metrics, params=params, extra=extra,
-        client=client, timeout=timeout,
-    )  # fmt: skip
+        frame,
+        object_type,
+        name,
+        **options,
+    )
 
 
+@with_options
 def publish_file(
     path: str | os.PathLike[str],
     *,
     name: str | None = None,
     object_type: str = "file",
-    dest_type: str = "",
-    dest_id: str = "",
-    destinations: Sequence[str] | None = None,
-    version: str = "",
-    description: str = "",
-    example: object = None,
-    metrics: Mapping[str, Any] | None = None,
-    params: Mapping[str, Any] | None = None,
-    extra: Mapping[str, Any] | None = None,
-    client: SyncServiceClient | None = None,
-    timeout: float = 60.0,
+    **options: Unpack[Options],
 ) -> Publication:
     """Publish a file as it is, whatever its size, or a folder as a ZIP archive; it is streamed.
 
@@ -310,8 +286,8 @@ def publish_file(
         ID of the object; by default the name of the file.
     object_type : str, default "file"
         Type of the object.
-    dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
-client, timeout
+    dest_type, dest_id, destinations, version, description, format, convert, example, metrics, \
+params, extra, sbom, expires, signer, archive, client, timeout
         As in `publish`.
 
     Returns
@@ -328,6 +304,7 @@ client, timeout
 
     Examples
     --------
+    >>> import tempfile
     >>> from syncnb import LocalFleet
     >>> with LocalFleet(nodes=1) as fleet, tempfile.NamedTemporaryFile() as file:
     ...     done = publish_file(file.name, name="empty", dest_type="edge", client=fleet.cloud)
@@ -341,45 +318,11 @@ client, timeout
         if name is None:
             error.add_note("Pass another name=; on the node the file keeps its own.")
         raise
+    if options.get("format") is None and not path.is_dir():
+        options["format"] = "file"  # as it is, also if its name says that it is a model
     return publish(
-        path, object_type, path.name if name is None else name,
-        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
-        description=description, example=example, metrics=metrics, params=params, extra=extra,
-        client=client, timeout=timeout,
-    )  # fmt: skip
-
-
-@contextmanager
-def _as_file(codec: Codec, obj: object) -> Iterator[Path]:
-    """The object as a file of its format; a file is its own, so that its size does not matter."""
-    if isinstance(obj, Path) and codec.name == "file":
-        yield obj
-        return
-    with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
-        path = Path(folder) / f"data{codec.suffix}"
-        codec.dump(obj, path)
-        yield path
-
-
-def _send(
-    client: SyncServiceClient, meta: ObjectMetaData, path: Path, size: int, timeout: float
-) -> None:
-    """Metadata and data; again from the start if the service went away, which it may do."""
-
-    def once() -> None:
-        if size <= INLINE:
-            client.update_object(meta, data=path.read_bytes())
-        else:
-            client.update_object(meta)
-            client.update_object_data(meta, path)
-
-    persistently(once, timeout=timeout)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _type_name(obj: object) -> str:
-    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+        path,
+        object_type,
+        path.name if name is None else name,
+        **options,
+    )

@@ -21,6 +21,15 @@ settings.register_profile(
 settings.load_profile("syncnb")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is archived by default must not come to lie in the folder of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SYNCNB_ARCHIVE", raising=False)
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data-home")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def fleet() -> Iterator[LocalFleet]:
     """A CSS and two nodes for all tests of a worker; give objects names of your own."""

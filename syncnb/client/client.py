@@ -10,6 +10,7 @@ from requests.adapters import BaseAdapter
 
 from syncnb.client.administration import AdministrationCalls
 from syncnb.client.arrivals import ArrivalCalls
+from syncnb.client.conditional import ConditionalCalls
 from syncnb.client.data import DataCalls
 from syncnb.client.destination_acls import DestinationAclCalls
 from syncnb.client.destinations import DestinationCalls
@@ -29,6 +30,7 @@ from syncnb.settings import check_texts
 class SyncServiceClient(
     ObjectCalls,
     DataCalls,
+    ConditionalCalls,
     ListCalls,
     ArrivalCalls,
     PollingCalls,
@@ -64,6 +66,12 @@ class SyncServiceClient(
         Seconds that a call may take with all of its tries; data take as long as they move.
     adapter : requests.adapters.BaseAdapter, optional
         Sends instead of `requests`.
+
+    Attributes
+    ----------
+    archive : str
+        Where `syncnb.publish` keeps what it publishes through this client, as
+        `syncnb.archive.open_archive` reads it; empty for the place that holds for all.
 
     Raises
     ------
@@ -101,6 +109,7 @@ class SyncServiceClient(
         if org_id:
             check_name("org_id", org_id)
         self.key = key or ""
+        self.archive = ""
         transport = Transport(
             url, org_id=org_id, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key,
             proxies=proxies, timeout=timeout, deadline=deadline, adapter=adapter,

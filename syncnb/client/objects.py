@@ -58,20 +58,7 @@ class ObjectCalls(Calls):
         ...     cloud.read_object_data(stored)
         b'hello'
         """
-        check_meta_data(meta_data)
-        given = _bytes(data)
-        meta_data.check(cloud=bool(self.org_id), data=given)
-        if self.org_id and meta_data.dest_org_id not in ("", self.org_id):
-            raise InvalidMetaDataError(
-                "dest_org_id",
-                meta_data.dest_org_id,
-                f"leave it out: this client stores in its own organisation, {self.org_id}",
-            )
-        _warn_of(meta_data.object_type)
-        body: dict[str, Json] = {"meta": meta_data.as_sent().to_json()}
-        if given is not None:
-            body["data"] = base64.b64encode(given).decode()
-        self._put(meta_data, "update_object", json=body)
+        self._put(meta_data, "update_object", json=update_body(self.org_id, meta_data, data))
 
     def delete_object(self, object_type: str, object_id: str) -> None:
         """Delete an object; nodes that have it are told.
@@ -205,6 +192,30 @@ class ObjectCalls(Calls):
         """
         call = self._call("GET", object_type, object_id, "status", operation="get_object_status")
         return state_of(call, "get_object_status")
+
+
+def update_body(org_id: str, meta_data: ObjectMetaData, data: object) -> dict[str, Json]:
+    """What an update sends, if the service can take it.
+
+    Raises
+    ------
+    InvalidMetaDataError
+        It cannot.
+    """
+    check_meta_data(meta_data)
+    given = _bytes(data)
+    meta_data.check(cloud=bool(org_id), data=given)
+    if org_id and meta_data.dest_org_id not in ("", org_id):
+        raise InvalidMetaDataError(
+            "dest_org_id",
+            meta_data.dest_org_id,
+            f"leave it out: this client stores in its own organisation, {org_id}",
+        )
+    _warn_of(meta_data.object_type)
+    body: dict[str, Json] = {"meta": meta_data.as_sent().to_json()}
+    if given is not None:
+        body["data"] = base64.b64encode(given).decode()
+    return body
 
 
 def _bytes(data: object) -> bytes | None:

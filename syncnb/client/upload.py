@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import requests
@@ -61,18 +61,19 @@ class Upload:
         self._transport, self._segments, self._subject = transport, segments, subject
         self._meter, self._retries = meter, retries
 
-    def whole(self, source: Source, digest: str | None) -> None:
+    def whole(
+        self, source: Source, digest: str | None, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
         """Send all in one request (rest-api.md, 4.17)."""
         for failures in range(self._retries + 1):
             try:
-                self._put(source, 0, None, digest, {})
+                return self._put(source, 0, None, digest, dict(headers or {}))
             except (ConnectionFailedError, ServiceUnavailableError) as error:
                 if failures == self._retries or not source.repeatable or not passing(error):
                     raise
                 pause(failures, error)
                 self._meter.restart()
-            else:
-                return
+        raise AssertionError("the last failure was raised")
 
     def chunked(self, source: Source, digest: str | None, chunk_size: int) -> int:
         """Send chunks of `chunk_size` bytes; returns how many bytes they are in all.

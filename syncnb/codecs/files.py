@@ -17,6 +17,7 @@ class File:
     name, version, suffix = "file", 1, ""
     libraries: Sequence[str] = ()
     executes = False
+    in_place = True  # what is published needs no copy
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a path of anything but a folder."""

@@ -22,6 +22,7 @@ from syncnb.service.core import Service
 from syncnb.service.data_uris import OutsideError
 from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import (
+    Changed,
     Conflict,
     Missing,
     NameTaken,
@@ -38,6 +39,7 @@ log = logging.getLogger("syncnb.service")
 _STATUS: dict[type[Rejected], int] = {
     Refused: 400,
     Missing: 404,
+    Changed: 412,
     Conflict: 409,
     NameTaken: 409,
     Outdated: 409,

@@ -5,22 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import S3Store
 
-from syncnb.errors import SettingsError
+from syncnb.s3_store import first_line, s3_store, shown
 from syncnb.service.blobs.base import BlobReader, BlobsError, TooLarge, limited, pieces_of
 from syncnb.service.blobs.spans import Part, spans_of
 from syncnb.service.config import MIB
@@ -56,19 +52,8 @@ class S3Blobs:
     """
 
     def __init__(self, url: str, executor: Executor) -> None:
-        parts = urlsplit(url)
-        if not parts.netloc or parts.query or "@" in parts.netloc:
-            raise SettingsError(
-                "blobs", f"{parts.netloc!r} is no bucket", "write it as s3://bucket/prefix"
-            )
-        self._shown = f"s3://{parts.netloc}{parts.path}"
+        self._store, self._shown = s3_store(url, "blobs"), shown(url)
         self._executor = executor
-        self._store = S3Store(
-            parts.netloc,
-            prefix=parts.path.strip("/") or None,
-            client_options={"allow_http": _may_be_plain(), "timeout": "120s"},
-            retry_config={"max_retries": 4},
-        )
 
     async def check(self) -> None:
         """Look into the bucket."""
@@ -224,9 +209,9 @@ class S3Blobs:
         except FileNotFoundError as error:
             if reading:
                 raise FileNotFoundError("no such data") from None
-            raise BlobsError(f"{self._shown}: {_first_line(error)}") from None
+            raise BlobsError(f"{self._shown}: {first_line(error)}") from None
         except BaseError as error:
-            raise BlobsError(f"{self._shown}: {_first_line(error)}") from None
+            raise BlobsError(f"{self._shown}: {first_line(error)}") from None
 
 
 class S3Reader:
@@ -286,29 +271,3 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
     yield first
     async for piece in rest:
         yield piece
-
-
-def _may_be_plain() -> bool:
-    """Whether the endpoint is reached without TLS: on this machine, or where that was said."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    parts = urlsplit(endpoint)
-    if parts.scheme != "http":
-        return False
-    if os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true":
-        return True
-    host = parts.hostname or ""
-    try:
-        local = ip_address(host).is_loopback
-    except ValueError:
-        local = host == "localhost"
-    if not local:
-        raise SettingsError(
-            "AWS_ENDPOINT_URL",
-            f"data and keys would go to {host} without TLS",
-            "use https, or set AWS_ALLOW_HTTP=true if you trust the network",
-        )
-    return True
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]

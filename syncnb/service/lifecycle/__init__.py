@@ -6,6 +6,7 @@ what happens because time passes.
 """
 
 from syncnb.service.lifecycle.base import (
+    Changed,
     Conflict,
     Missing,
     NameTaken,
@@ -17,6 +18,7 @@ from syncnb.service.lifecycle.base import (
 )
 
 __all__ = [
+    "Changed",
     "Conflict",
     "Missing",
     "NameTaken",

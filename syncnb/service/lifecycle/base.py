@@ -33,6 +33,10 @@ class Refused(Rejected):
     """The request is invalid, or the object is in the wrong state (400)."""
 
 
+class Changed(Rejected):
+    """The object is not the instance that the caller knows (412)."""
+
+
 class Missing(Rejected):
     """There is no such object, or no data (404)."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from syncnb.service.openapi.operations import (
     BAD,
     BYTES,
+    CHANGED,
     CSS,
     DONE,
     ESS,
     FULL,
+    IF,
     JSON,
     LARGE,
     NONE,
@@ -109,9 +111,11 @@ _OBJECTS = (
             "`link`) the stored data go. `objectID` and `objectType` are those of the URL."
         ),
         section="4.13, 6",
+        parameters=IF,
         body=Content(JSON, "ObjectUpdate"),
         answers={
-            **DONE,
+            204: Answer("Stored.", headers=("ETag",)),
+            **CHANGED,
             **BAD,
             **LARGE,
             **FULL,
@@ -165,6 +169,7 @@ _OBJECTS = (
         what="Store the data of an object, as a whole or in chunks in any order",
         section="4.17",
         parameters=(
+            *IF,
             header(
                 "Content-Range",
                 "The bytes that this chunk holds; the data are complete once all have arrived.",
@@ -173,7 +178,8 @@ _OBJECTS = (
         ),
         body=Content(BYTES, {}),
         answers={
-            204: Answer("Stored.", headers=("Mms-Upload-Owner",)),
+            204: Answer("Stored.", headers=("ETag", "Mms-Upload-Owner")),
+            **CHANGED,
             409: Answer("The object changed while the chunk arrived."),
             500: Answer(f"Not stored: {_SIGNATURE}."),
             **BAD,

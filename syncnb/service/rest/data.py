@@ -18,7 +18,8 @@ from syncnb.service.lifecycle.base import (
     WITHOUT_DATA,
 )
 from syncnb.service.rest.callers import readable_with, writable
-from syncnb.service.store import Content, Key, ObjectRecord, Transaction
+from syncnb.service.rest.conditions import Condition, data_tag, holds, object_tag
+from syncnb.service.store import Content, Key, ObjectRecord, StoredData, Transaction
 from syncnb.service.uploads import receive_chunk
 
 _GONE = (CONSUMED, CONSUMED_BY_DEST, DELETED)  # data at a file URI are nobody's any more
@@ -35,18 +36,13 @@ async def get_data(service: Service, request: Request, identity: Identity, key: 
         if service.is_css or not uri or record.status in _GONE:
             return empty(404)
         return await answer_uri(service, uri, request.headers.get("range"))
-    tag = f'"{record.data_id or record.instance_id}"'  # what a client knows from the metadata
-    if _holds(request.headers.get("if-none-match", ""), tag):
+    tag = data_tag(record)
+    if holds(request.headers.get("if-none-match", ""), tag):
         return empty(304, {"ETag": tag})
     same = request.headers.get("if-range", tag) == tag  # RFC 9110, 13.1.5
     answer = await answer_data(service, content, request.headers.get("range") if same else None)
     answer.headers["ETag"] = tag
     return answer
-
-
-def _holds(tags: str, tag: str) -> bool:
-    """Whether ``If-None-Match`` has a tag (RFC 9110, 13.1.2)."""
-    return any(one.strip().removeprefix("W/") in (tag, "*") for one in tags.split(","))
 
 
 def _content(tx: Transaction, record: ObjectRecord) -> Content | None:
@@ -60,24 +56,29 @@ async def put_data(service: Service, request: Request, identity: Identity, key: 
         raise Refused(f"{key} is {record.status}: this side does not send it")
     if record.meta["noData"]:
         raise Refused(f"{key} has noData: true, so it takes no data")
+    condition = Condition.of(request, of_data=True)
+    condition.require(record, key)  # before the data come; and again when they are stored
+
+    def store(tx: Transaction, data: StoredData) -> ObjectRecord:
+        condition.check(tx, key)
+        return sending.put_data(tx, service.site, key, data)
+
     service.blobs.require_room(announced_size(request))
     spread = request.headers.get("content-range")
     if spread is not None:
         whole = await receive_chunk(service, data_of(service, request), record, spread)
         if whole is not None:
             good = await service.verified(whole, record.meta)
-            await service.store.write(lambda tx: sending.put_data(tx, service.site, key, good))
+            await service.store.write(lambda tx: store(tx, good))
         return empty(204, {"Mms-Upload-Owner": service.upload_owner})
     stored = await service.verified(await service.save(data_of(service, request)), record.meta)
     async with service.discarding(stored):
-        changed = await service.store.write(
-            lambda tx: sending.put_data(tx, service.site, key, stored)
-        )
+        changed = await service.store.write(lambda tx: store(tx, stored))
     return answer_stored(changed)
 
 
 def answer_stored(record: ObjectRecord) -> Response:
-    """What the sender of data is told: whether they are those that were signed."""
+    """What the sender is told: the new instance, or that the data are not those signed."""
     if record.status == VERIFICATION_FAILED:
         return text(500, "the signature does not fit the data, which were thrown away")
-    return empty(204)
+    return empty(204, {"ETag": object_tag(record)})

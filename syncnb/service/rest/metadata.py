@@ -20,16 +20,20 @@ from syncnb.service.rest.callers import (
     readable,
     require_write,
 )
+from syncnb.service.rest.conditions import Condition, object_tag
 from syncnb.service.rest.data import answer_stored
 from syncnb.service.security import Access, may_write, object_access
-from syncnb.service.store import Key, Transaction
+from syncnb.service.store import Key, ObjectRecord, StoredData, Transaction
 from syncnb.service.validation import validate
 from syncnb.service.wire import Malformed, decode_meta, member
 
 
 async def get_object(service: Service, request: Request, identity: Identity, key: Key) -> Response:
     """The metadata."""
-    return json((await readable(service, identity, key)).meta)
+    record = await readable(service, identity, key)
+    answer = json(record.meta)
+    answer.headers["ETag"] = object_tag(record)
+    return answer
 
 
 async def get_status(service: Service, request: Request, identity: Identity, key: Key) -> Response:
@@ -40,6 +44,7 @@ async def get_status(service: Service, request: Request, identity: Identity, key
 
 async def put_object(service: Service, request: Request, identity: Identity, key: Key) -> Response:
     """Store an object, with or without data."""
+    condition = Condition.of(request)
     is_css = service.is_css
     body = await read_json(service, request)
     if not isinstance(body, dict):
@@ -64,21 +69,22 @@ async def put_object(service: Service, request: Request, identity: Identity, key
         raise Denied  # an object is stored where its URL says, nowhere else
     if is_css:
         meta["ownerID"] = f"{identity.org}/{identity.user}"
+
+    def store(tx: Transaction, data: StoredData | None) -> ObjectRecord:
+        condition.check(tx, key)
+        return sending.put_object(tx, service.site, key, meta, data)
+
     if data is None:
         # A full update discards the data that are there: not for data that will not fit.
         service.blobs.require_room(meta["objectSize"])
-        await service.store.write(lambda tx: sending.put_object(tx, service.site, key, meta, None))
-        return empty(204)
+        return answer_stored(await service.store.write(lambda tx: store(tx, None)))
 
     async def chunks() -> AsyncIterator[bytes]:
         yield data
 
     stored = await service.verified(await service.save(chunks()), meta)
     async with service.discarding(stored):
-        record = await service.store.write(
-            lambda tx: sending.put_object(tx, service.site, key, meta, stored)
-        )
-    return answer_stored(record)
+        return answer_stored(await service.store.write(lambda tx: store(tx, stored)))
 
 
 async def delete_object(
