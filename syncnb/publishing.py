@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from syncnb.bridges import Source, record, resolve
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
+from syncnb.client.progress import Progress
 from syncnb.codecs import Codec, default_registry
-from syncnb.codecs.registry import is_instance, versions
+from syncnb.codecs.registry import Trusted, is_instance, versions
 from syncnb.errors import (
     InvalidMetaDataError,
     ModelError,
@@ -102,6 +104,8 @@ def publish(
     ['node1']
     """
     check_name("name", name)
+    source = obj if isinstance(obj, Source) else Source(obj=obj)
+    obj, version = source.obj, version or source.version
     meta = ObjectMetaData(
         object_type=object_type,
         object_id=name,
@@ -110,9 +114,9 @@ def publish(
         destinations_list=destinations,
         version=version,
     ).check()
-    codec = default_registry().for_object(obj)
+    codec = source.codec or default_registry().for_object(obj)
     codec.check(obj)
-    signature = _signature(example)
+    signature = _signature(example) or source.signature
     client = client_or_default(client)
     if not client.org_id and (dest_type or destinations):
         raise InvalidMetaDataError(
@@ -134,9 +138,9 @@ def publish(
             python=platform.python_version(),
             requires=versions(codec.libraries),
             signature=signature,
-            metrics=metrics or {},
-            params=params or {},
-            extra=extra or {},
+            metrics=source.metrics if metrics is None else metrics,
+            params=source.params if params is None else params,
+            extra={**source.extra, **(extra or {})},
             text=description,
         )
         # The size lets a service refuse data that will not fit before it discards older ones.
@@ -144,13 +148,15 @@ def publish(
             description=manifest.to_description(), object_size=manifest.size
         ).check()
         _send(client, meta, path, manifest.size, timeout)
-    return Publication(meta, manifest, client)
+    publication = Publication(meta, manifest, client)
+    record(publication)
+    return publication
 
 
 def publish_model(
     model: object,
     *,
-    name: str,
+    name: str | None = None,
     object_type: str = "model",
     dest_type: str = "",
     dest_id: str = "",
@@ -161,6 +167,10 @@ def publish_model(
     metrics: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
+    trusted: Trusted = False,
+    include: Sequence[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Progress = None,
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
@@ -170,11 +180,24 @@ def publish_model(
     ----------
     model : object
         A fitted estimator of scikit-learn. A warning names the types, such as the trees of a
-        forest, that a receiver has to trust by name in ``load(trusted=[...])``.
-    name : str
-        ID of the object.
+        forest, that a receiver has to trust by name in ``load(trusted=[...])``. Or the address of
+        a model: ``"models:/name/version"``, ``"models:/name@alias"`` or ``"runs:/run_id/path"`` of
+        MLflow, ``"hf:org/model@revision"`` of the local cache of Hugging Face, or any URL that
+        fsspec knows, such as ``"s3://bucket/model.onnx"``.
+    name : str, optional
+        ID of the object; by default what the address names, less a suffix such as ``.onnx``.
     object_type : str, default "model"
         Type of the object.
+    trusted : bool or sequence of str, default False
+        Of a model in MLflow: True runs what a pickle holds, here and now; names are those of types
+        that a skops file may hold.
+    include : sequence of str, optional
+        Of a Hugging Face folder: patterns, such as ``"*.json"``, of the files that travel. Without,
+        all do, and pickles are refused.
+    storage_options : mapping, optional
+        Of a URL: what fsspec's file system is made with, such as ``{"anon": True}``.
+    progress : callable or bool, optional
+        Of a URL: as in `SyncServiceClient.update_object_data`.
     dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
 client, timeout
         As in `publish`.
@@ -187,7 +210,10 @@ client, timeout
     Raises
     ------
     ModelError, InvalidMetaDataError, ServiceError, ConnectionFailedError
-        As `publish`.
+        As `publish`; there is nothing at the address.
+    UntrustedDataError, LoadError, MissingDependencyError
+        A model of MLflow could run code and `trusted` does not cover that, cannot be loaded, or
+        needs a library that is not installed; so may a URL.
 
     Examples
     --------
@@ -199,18 +225,23 @@ client, timeout
     ...     done.manifest.format
     'skops'
     """
-    if isinstance(model, str | bytes | os.PathLike) or is_instance(model, "pandas", "DataFrame"):
-        raise NoCodecError(
-            f"a {type(model).__name__}",
-            "it is no model",
-            "publish_dataframe is for frames, publish_file for files",
-        )
-    return publish(
-        model, object_type, name,
-        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
-        description=description, example=example, metrics=metrics, params=params, extra=extra,
-        client=client, timeout=timeout,
-    )  # fmt: skip
+    with resolve(
+        model, trusted=trusted, include=include, storage_options=storage_options, progress=progress
+    ) as source:
+        found = source.obj
+        plain = isinstance(found, str | bytes | os.PathLike) and found is model
+        if plain or is_instance(found, "pandas", "DataFrame"):
+            raise NoCodecError(
+                f"a {type(found).__name__}",
+                "it is no model",
+                "publish_dataframe is for frames, publish_file for files",
+            )
+        return publish(
+            source, object_type, source.name if name is None else name,
+            dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
+            description=description, example=example, metrics=metrics, params=params, extra=extra,
+            client=client, timeout=timeout,
+        )  # fmt: skip
 
 
 def publish_dataframe(
@@ -290,6 +321,8 @@ def publish_file(
     metrics: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Progress = None,
     client: SyncServiceClient | None = None,
     timeout: float = 60.0,
 ) -> Publication:
@@ -297,12 +330,16 @@ def publish_file(
 
     Parameters
     ----------
-    path : path
-        The file.
+    path : path or str
+        The file, or any URL of it that fsspec knows, such as ``"s3://bucket/data.bin"``.
     name : str, optional
         ID of the object; by default the name of the file.
     object_type : str, default "file"
         Type of the object.
+    storage_options : mapping, optional
+        Of a URL: what fsspec's file system is made with, such as ``{"anon": True}``.
+    progress : callable or bool, optional
+        Of a URL: as in `SyncServiceClient.update_object_data`.
     dest_type, dest_id, destinations, version, description, example, metrics, params, extra, \
 client, timeout
         As in `publish`.
@@ -316,6 +353,8 @@ client, timeout
     ------
     ModelError
         There is no such file.
+    MissingDependencyError
+        The library for the protocol of the URL is not installed.
     InvalidMetaDataError, ServiceError, ConnectionFailedError
         As `publish`.
 
@@ -327,19 +366,23 @@ client, timeout
     ...     done.manifest.size
     0
     """
-    path = Path(path)
-    try:
-        check_name("name", path.name if name is None else name)
-    except InvalidMetaDataError as error:
-        if name is None:
-            error.add_note("Pass another name=; on the node the file keeps its own.")
-        raise
-    return publish(
-        path, object_type, path.name if name is None else name,
-        dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
-        description=description, example=example, metrics=metrics, params=params, extra=extra,
-        client=client, timeout=timeout,
-    )  # fmt: skip
+    with resolve(
+        path if isinstance(path, str) and "://" in path else Path(path),
+        formed=False, storage_options=storage_options, progress=progress,
+    ) as source:  # fmt: skip
+        given = source.obj.name if name is None else name
+        try:
+            check_name("name", given)
+        except InvalidMetaDataError as error:
+            if name is None:
+                error.add_note("Pass another name=; on the node the file keeps its own.")
+            raise
+        return publish(
+            source, object_type, given,
+            dest_type=dest_type, dest_id=dest_id, destinations=destinations, version=version,
+            description=description, example=example, metrics=metrics, params=params, extra=extra,
+            client=client, timeout=timeout,
+        )  # fmt: skip
 
 
 @contextmanager
