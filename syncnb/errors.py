@@ -746,12 +746,14 @@ class MissingDependencyError(SyncError, ImportError):
     purpose : str
         What needs it.
     extra : str
-        The extra of syncnb that brings it.
+        The extra of syncnb that brings it; empty if none does.
 
     Examples
     --------
     >>> print(MissingDependencyError("pandas", "A table", "notebook"))
     A table needs pandas: pip install 'syncnb[notebook]'
+    >>> print(MissingDependencyError("paramiko", "The address sftp://host/a", ""))
+    The address sftp://host/a needs paramiko: pip install paramiko
     """
 
     def __init__(self, library: str, purpose: str, extra: str) -> None:
@@ -759,7 +761,8 @@ class MissingDependencyError(SyncError, ImportError):
         self.library, self.purpose, self.extra = library, purpose, extra
 
     def __str__(self) -> str:
-        return f"{self.purpose} needs {self.library}: pip install 'syncnb[{self.extra}]'"
+        what = f"'syncnb[{self.extra}]'" if self.extra else self.library
+        return f"{self.purpose} needs {self.library}: pip install {what}"
 
 
 class FleetError(SyncError):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from syncnb.archive.opening import archive_for
+from syncnb.bridges import Source, record, resolve
 from syncnb.client.connecting import client_or_default
+from syncnb.client.progress import Progress
 from syncnb.codecs import default_registry
 from syncnb.codecs.examples import describe
+from syncnb.codecs.registry import Trusted
 from syncnb.codecs.tables import library_of
 from syncnb.errors import (
     InvalidMetaDataError,
@@ -110,7 +114,8 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     """
     given: dict[str, Any] = {**DEFAULTS, **options}
     check_name("name", name)
-    version = given["version"] or None
+    source = obj if isinstance(obj, Source) else Source(obj=obj)
+    version = given["version"] or source.version or None
     if version is not None:
         check_version(version)
     addresses = ObjectMetaData(
@@ -122,16 +127,19 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
         version=version or "",
     ).check()
     about: dict[str, Any] = {
-        "metrics": given["metrics"] or {},
-        "params": given["params"] or {},
-        "extra": given["extra"] or {},
+        "metrics": source.metrics if given["metrics"] is None else given["metrics"],
+        "params": source.params if given["params"] is None else given["params"],
+        "extra": {**source.extra, **(given["extra"] or {})},
         "expires": moment(given["expires"]),
         "text": given["description"],
     }
-    obj = converted(obj, given["convert"], given["example"])
-    codec = default_registry().for_object(obj, given["format"])
+    obj = converted(source.obj, given["convert"], given["example"])
+    codec = (given["format"] is None and given["convert"] is None and source.codec) or (
+        default_registry().for_object(obj, given["format"])
+    )
     codec.check(obj)
     about["signature"], about["example"] = describe(codec, obj, given["example"])
+    about["signature"] = about["signature"] or dict(source.signature)
     signer = signer_from(given["signer"])
     client = client_or_default(given["client"])
     if not client.org_id and (given["dest_type"] or given["destinations"]):
@@ -153,15 +161,21 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
         meta, sent = send(
             shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
         )
-    return Publication(meta, sent, client, archive=given["archive"], signer=given["signer"])
+    publication = Publication(meta, sent, client, archive=given["archive"], signer=given["signer"])
+    record(publication)
+    return publication
 
 
 @with_options
 def publish_model(
     model: object,
     *,
-    name: str,
+    name: str | None = None,
     object_type: str = "model",
+    trusted: Trusted = False,
+    include: Sequence[str] | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Progress = None,
     **options: Unpack[Options],
 ) -> Publication:
     """Publish a fitted model.
@@ -170,11 +184,27 @@ def publish_model(
     ----------
     model : object
         A fitted estimator of scikit-learn. A warning names the types, such as the trees of a
-        forest, that a receiver has to trust by name in ``load(trusted=[...])``.
-    name : str
-        ID of the object.
+        forest, that a receiver has to trust by name in ``load(trusted=[...])``. Models of ONNX,
+        XGBoost, LightGBM, CatBoost, PyTorch, Keras and transformers, and the folder of one, are
+        taken as well. Or the address of a model: ``"models:/name/version"``,
+        ``"models:/name@alias"`` or ``"runs:/run_id/path"`` of MLflow, ``"hf:org/model@revision"``
+        of the local cache of Hugging Face, or any URL that fsspec knows, such as
+        ``"s3://bucket/model.onnx"``.
+    name : str, optional
+        ID of the object; may be left out where an address names it, less a suffix such as
+        ``.onnx``.
     object_type : str, default "model"
         Type of the object.
+    trusted : bool or sequence of str, default False
+        Of a model in MLflow: True runs what a pickle holds, here and now; names are those of types
+        that a skops file may hold.
+    include : sequence of str, optional
+        Of a Hugging Face folder: patterns, such as ``"*.json"``, of the files that travel. Without,
+        all do, and pickles are refused.
+    storage_options : mapping, optional
+        Of a URL: what fsspec's file system is made with, such as ``{"anon": True}``.
+    progress : callable or bool, optional
+        Of a URL: as in `SyncServiceClient.update_object_data`.
     dest_type, dest_id, destinations, version, description, format, convert, example, metrics, \
 params, extra, sbom, expires, signer, archive, client, timeout
         As in `publish`.
@@ -187,7 +217,10 @@ params, extra, sbom, expires, signer, archive, client, timeout
     Raises
     ------
     ModelError, InvalidMetaDataError, ServiceError, ConnectionFailedError
-        As `publish`.
+        As `publish`; there is nothing at the address.
+    UntrustedDataError, LoadError, MissingDependencyError
+        A model of MLflow could run code and `trusted` does not cover that, cannot be loaded, or
+        needs a library that is not installed; so may a URL.
 
     Examples
     --------
@@ -199,19 +232,17 @@ params, extra, sbom, expires, signer, archive, client, timeout
     ...     done.manifest.format
     'skops'
     """
-    form = options.get("format")
-    if form is None and default_registry().for_object(model).name in _DATA:
-        raise NoCodecError(
-            f"a {type(model).__name__}",
-            "it is no model",
-            "publish_dataframe is for frames, publish_file for files, publish for anything",
-        )
-    return publish(
-        model,
-        object_type,
-        name,
-        **options,
-    )
+    with resolve(
+        model, trusted=trusted, include=include, storage_options=storage_options, progress=progress
+    ) as source:
+        plain = source.obj is model and options.get("format") is None
+        if plain and default_registry().for_object(model).name in _DATA:
+            raise NoCodecError(
+                f"a {type(model).__name__}",
+                "it is no model",
+                "publish_dataframe is for frames, publish_file for files, publish for anything",
+            )
+        return publish(source, object_type, source.name if name is None else name, **options)
 
 
 @with_options
@@ -274,18 +305,25 @@ def publish_file(
     *,
     name: str | None = None,
     object_type: str = "file",
+    storage_options: Mapping[str, Any] | None = None,
+    progress: Progress = None,
     **options: Unpack[Options],
 ) -> Publication:
     """Publish a file as it is, whatever its size, or a folder as a ZIP archive; it is streamed.
 
     Parameters
     ----------
-    path : path
-        The file, or the folder, which is loaded as a folder again.
+    path : path or str
+        The file, the folder, which is loaded as a folder again, or any URL of a file that fsspec
+        knows, such as ``"s3://bucket/data.bin"``.
     name : str, optional
         ID of the object; by default the name of the file.
     object_type : str, default "file"
         Type of the object.
+    storage_options : mapping, optional
+        Of a URL: what fsspec's file system is made with, such as ``{"anon": True}``.
+    progress : callable or bool, optional
+        Of a URL: as in `SyncServiceClient.update_object_data`.
     dest_type, dest_id, destinations, version, description, format, convert, example, metrics, \
 params, extra, sbom, expires, signer, archive, client, timeout
         As in `publish`.
@@ -299,6 +337,8 @@ params, extra, sbom, expires, signer, archive, client, timeout
     ------
     ModelError
         There is no such file.
+    MissingDependencyError
+        The library for the protocol of the URL is not installed.
     InvalidMetaDataError, ServiceError, ConnectionFailedError
         As `publish`.
 
@@ -311,18 +351,19 @@ params, extra, sbom, expires, signer, archive, client, timeout
     ...     done.manifest.size
     0
     """
-    path = Path(path)
-    try:
-        check_name("name", path.name if name is None else name)
-    except InvalidMetaDataError as error:
-        if name is None:
-            error.add_note("Pass another name=; on the node the file keeps its own.")
-        raise
-    if options.get("format") is None and not path.is_dir():
-        options["format"] = "file"  # as it is, also if its name says that it is a model
-    return publish(
-        path,
-        object_type,
-        path.name if name is None else name,
-        **options,
-    )
+    with resolve(
+        path if isinstance(path, str) and "://" in path else Path(path),
+        formed=False,
+        storage_options=storage_options,
+        progress=progress,
+    ) as source:
+        given = source.obj.name if name is None else name
+        try:
+            check_name("name", given)
+        except InvalidMetaDataError as error:
+            if name is None:
+                error.add_note("Pass another name=; on the node the file keeps its own.")
+            raise
+        if options.get("format") is None and not source.obj.is_dir():
+            options["format"] = "file"  # as it is, also if its name says that it is a model
+        return publish(source, object_type, given, **options)

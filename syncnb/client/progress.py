@@ -60,6 +60,10 @@ class Meter:
         with self._lock:
             self._done += number
 
+    def expect(self, total: int | None) -> None:
+        """How many bytes there are in all, where that is known only now."""
+        self._total = total
+
     def restart(self, done: int = 0) -> None:
         """Go on from an earlier byte."""
         with self._lock:
