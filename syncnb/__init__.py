@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from syncnb.receiving import updates_async as updates_async
     from syncnb.statistics import collect as collect
     from syncnb.statistics import report as report
+    from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
 
 from syncnb.version import __version__ as __version__
@@ -52,6 +53,7 @@ _HOME = {
     "Publication": "syncnb.publication",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
+    "Trust": "syncnb.trusting",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
@@ -79,6 +81,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "Publication",
     "SyncError",
     "SyncServiceClient",
+    "Trust",
     "Update",
     "WebhookReceiver",
     "collect",

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError
+from syncnb.metadata import ObjectMetaData
 from syncnb.metadata.times import format_time, in_utc, parse_time
 
 MAX_SIZE = 8 * 1024  # bytes of the description
@@ -175,9 +176,14 @@ class Manifest:
         """
         if not description.startswith("{"):
             return None
+        claims = '"syncnb":' in description
+        if claims and len(description.encode(errors="replace")) > MAX_SIZE:
+            raise _broken("it is larger than 8 KB")
         try:
             document = json.loads(description)
         except (ValueError, RecursionError):
+            if claims:
+                raise _broken("it is no JSON") from None
             return None
         if not isinstance(document, dict) or "syncnb" not in document:
             return None
@@ -190,6 +196,29 @@ class Manifest:
         _check(known)
         times = {name: _time(name, known[name]) for name in _TIMES if name in known}
         return cls(**known | times | {"text": str(document.get("text") or "")})
+
+    def check_size(self, meta_data: ObjectMetaData) -> None:
+        """Refuse a manifest that lies about the size of the data.
+
+        Parameters
+        ----------
+        meta_data : ObjectMetaData
+            Of the object; a service that does not know the size says 0.
+
+        Raises
+        ------
+        InvalidManifestError
+            The service has another number of bytes.
+
+        Examples
+        --------
+        >>> manifest = Manifest(format="file", codec="file/1", sha256="0" * 64, size=3)
+        >>> manifest.check_size(ObjectMetaData(object_type="a", object_id="b", object_size=3))
+        """
+        if meta_data.object_size not in (0, self.size):
+            raise _broken(
+                f"it says that the data have {self.size} bytes, they have {meta_data.object_size}"
+            )
 
 
 def _check(known: Mapping[str, Any]) -> None:

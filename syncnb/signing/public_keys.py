@@ -185,6 +185,8 @@ def decode_public_key(subject: str, text: str, fingerprint: str) -> PublicKey:
         It is no key, or another one.
     """
     remedy = "publish it again with syncnb, which sends the key that signed"
+    if not text:
+        raise SignatureError(subject, "its public key is missing", remedy)
     if len(text) > 2 * MOST_BYTES:
         raise SignatureError(
             subject, f"its public key has {len(text)} characters, that is no RSA key", remedy
