@@ -14,6 +14,7 @@ from syncnb.errors import (
     DataError,
     InvalidMetaDataError,
     ObjectNotFoundError,
+    ObjectReplacedError,
     SyncError,
     UnknownKeyError,
 )
@@ -27,6 +28,7 @@ log = logging.getLogger("syncnb")
 OBJECT_TYPE, OBJECT_ID = "syncnb-keys", "statements"
 MOST, LARGEST = 256, 1024 * 1024  # statements, bytes of all: nobody is to fill a node with them
 _EVERY = 10.0  # seconds between two looks for something new, while all keys are known
+_TRIES, _PAUSE = 5, 0.2  # seconds
 _looked: WeakKeyDictionary[Trust, tuple[float, ObjectMetaData | None]] = WeakKeyDictionary()
 
 
@@ -120,10 +122,15 @@ def fetch_statements(client: SyncServiceClient) -> list[Mapping[str, Any]]:
     ...     fetch_statements(fleet.cloud)
     []
     """
-    try:
-        return _read(client, client.get_object_metadata(OBJECT_TYPE, OBJECT_ID))
-    except ObjectNotFoundError:
-        return []
+    for _ in range(_TRIES):
+        try:
+            return _read(client, client.get_object_metadata(OBJECT_TYPE, OBJECT_ID))
+        except ObjectNotFoundError:
+            return []
+        except ObjectReplacedError as error:  # by newer ones, or they have just come
+            replaced = error
+            time.sleep(_PAUSE)
+    raise replaced
 
 
 def checked(trust: Trust, client: SyncServiceClient, meta_data: ObjectMetaData) -> Manifest | None:
