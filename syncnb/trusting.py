@@ -384,7 +384,7 @@ class Trust:
         key...status  name  organisation  since...
         abab...pinned  ci    (all)...
         """
-        rows = [[printable(cell) for cell in row] for row in (_HEAD, *self.rows())]
+        rows = [[printable(cell) for cell in row] for row in (COLUMNS, *self.rows())]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -425,7 +425,7 @@ class Trust:
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in _HEAD)
+        head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in COLUMNS)
         rows = "".join(
             "<tr>" + "".join(f"<td style='text-align:left'>{escape(c)}</td>" for c in row) + "</tr>"
             for row in self.rows()
@@ -433,7 +433,7 @@ class Trust:
         return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
 
 
-_HEAD = ("key", "status", "name", "organisation", "since", "note")
+COLUMNS = ("key", "status", "name", "organisation", "since", "note")
 
 
 def trust_or_default(

@@ -67,6 +67,7 @@ class PublicKey:
         if encode(key) != der:
             raise ValueError("it is no SubjectPublicKeyInfo")  # the library takes PKCS#1 as well
         self._key, self.der, self.fingerprint = key, der, fingerprint_of(der)
+        self.bits = key.key_size
 
     def fits(self, digest: bytes, signature: bytes) -> bool:
         """Whether a signature is over a digest.
