@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from importlib.resources import files
 from typing import Any, Self
 
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError
@@ -196,6 +197,24 @@ class Manifest:
         _check(known)
         times = {name: _time(name, known[name]) for name in _TIMES if name in known}
         return cls(**known | times | {"text": str(document.get("text") or "")})
+
+    @staticmethod
+    def schema() -> dict[str, Any]:
+        """What a description with a manifest looks like, for other programs.
+
+        Returns
+        -------
+        dict
+            JSON Schema (draft 2020-12); also the file ``manifest.schema.json`` of this package.
+
+        Examples
+        --------
+        >>> Manifest.schema()["$id"]
+        'urn:syncnb:manifest:1'
+        """
+        text = files("syncnb").joinpath("manifest.schema.json").read_text("utf-8")
+        schema: dict[str, Any] = json.loads(text)
+        return schema
 
     def check_size(self, meta_data: ObjectMetaData) -> None:
         """Refuse a manifest that lies about the size of the data.
