@@ -81,7 +81,7 @@ class Trust:
 
     @property
     def state(self) -> State:
-        """All that is in the file now: `pins`, `revoked` and `seen`.
+        """All that is in the file now: keys that are pinned, and revoked, and what was seen.
 
         Raises
         ------
