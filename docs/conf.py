@@ -40,3 +40,5 @@ numpydoc_validation_checks = {"GL06", "GL07", "PR02"}
 html_theme = "furo"  # its fonts are those of the machine
 html_title = f"syncnb {release}"
 html_copy_source = html_show_sourcelink = html_show_copyright = False
+
+nitpick_ignore = [("py:class", "collections.abc.Callable[[]")]  # split at the comma

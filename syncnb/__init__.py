@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from syncnb.receiving import updates_async as updates_async
     from syncnb.statistics import collect as collect
     from syncnb.statistics import report as report
+    from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
 
 from syncnb.version import __version__ as __version__
@@ -56,6 +57,7 @@ _HOME = {
     "PublishedVersion": "syncnb.past",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
+    "Trust": "syncnb.trusting",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
@@ -86,6 +88,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "PublishedVersion",
     "SyncError",
     "SyncServiceClient",
+    "Trust",
     "Update",
     "WebhookReceiver",
     "collect",

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncnb import __version__, service_cli
+from syncnb import __version__, keys_cli, service_cli
 from syncnb.cli_parser import Parser
 from syncnb.errors import (
     AccessDeniedError,
@@ -425,6 +425,12 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     one.add_argument("--json", action="store_true", help="for a machine")
     _connecting(one)
+
+    one = command(
+        "keys", keys_cli.run, "keys that sign, and whose objects are taken",
+        "syncnb keys make key.pem", keys_cli.EPILOG,
+    )  # fmt: skip
+    keys_cli.add_commands(one, _connecting, _client)
     return parser
 
 

@@ -10,9 +10,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
+from importlib.resources import files
 from typing import Any, Self
 
 from syncnb.errors import InvalidManifestError, InvalidMetaDataError
+from syncnb.metadata import ObjectMetaData
 from syncnb.metadata.times import format_time, in_utc, parse_time
 
 MAX_SIZE = 8 * 1024  # bytes of the description
@@ -175,9 +177,14 @@ class Manifest:
         """
         if not description.startswith("{"):
             return None
+        claims = '"syncnb":' in description
+        if claims and len(description.encode(errors="replace")) > MAX_SIZE:
+            raise _broken("it is larger than 8 KB")
         try:
             document = json.loads(description)
         except (ValueError, RecursionError):
+            if claims:
+                raise _broken("it is no JSON") from None
             return None
         if not isinstance(document, dict) or "syncnb" not in document:
             return None
@@ -190,6 +197,47 @@ class Manifest:
         _check(known)
         times = {name: _time(name, known[name]) for name in _TIMES if name in known}
         return cls(**known | times | {"text": str(document.get("text") or "")})
+
+    @staticmethod
+    def schema() -> dict[str, Any]:
+        """What a description with a manifest looks like, for other programs.
+
+        Returns
+        -------
+        dict
+            JSON Schema (draft 2020-12); also the file ``manifest.schema.json`` of this package.
+
+        Examples
+        --------
+        >>> Manifest.schema()["$id"]
+        'urn:syncnb:manifest:1'
+        """
+        text = files("syncnb").joinpath("manifest.schema.json").read_text("utf-8")
+        schema: dict[str, Any] = json.loads(text)
+        return schema
+
+    def check_size(self, meta_data: ObjectMetaData) -> None:
+        """Refuse a manifest that lies about the size of the data.
+
+        Parameters
+        ----------
+        meta_data : ObjectMetaData
+            Of the object; a service that does not know the size says 0.
+
+        Raises
+        ------
+        InvalidManifestError
+            The service has another number of bytes.
+
+        Examples
+        --------
+        >>> manifest = Manifest(format="file", codec="file/1", sha256="0" * 64, size=3)
+        >>> manifest.check_size(ObjectMetaData(object_type="a", object_id="b", object_size=3))
+        """
+        if meta_data.object_size not in (0, self.size):
+            raise _broken(
+                f"it says that the data have {self.size} bytes, they have {meta_data.object_size}"
+            )
 
 
 def _check(known: Mapping[str, Any]) -> None:

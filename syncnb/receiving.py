@@ -16,6 +16,7 @@ from syncnb.client.interrupting import Interrupt
 from syncnb.client.iterate import iter_updates
 from syncnb.client.newest import NameOf
 from syncnb.client.processed import Processed
+from syncnb.trusting import Trust, trust_or_default
 from syncnb.update import Update
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def updates(
     state: str | os.PathLike[str] | None = None,
     webhook: WebhookReceiver | None = None,
     stop: threading.Event | None = None,
+    trust: Trust | str | os.PathLike[str] | bool | None = None,
 ) -> Iterator[Update]:
     """Every update of a type, as it arrives at this side's service.
 
@@ -62,6 +64,10 @@ def updates(
         Makes a service that cannot wait tell when something arrives.
     stop : threading.Event, optional
         End when it is set, at once, also in the middle of a wait.
+    trust : Trust, path or bool, optional
+        Whose objects are taken, or its file; by default that of ``SYNCNB_TRUST`` or of the user, if
+        there is one, and False for none. An update that it refuses is yielded, and raises with
+        its reason when its data are asked for.
 
     Yields
     ------
@@ -71,7 +77,8 @@ def updates(
     Raises
     ------
     InvalidMetaDataError, SettingsError
-        The type is no name, `poll_interval` is not positive, `state` is in use.
+        The type is no name, `poll_interval` is not positive, `state` is in use, the file of the
+        `trust` cannot be read.
     AccessDeniedError, ServiceError
         The service refuses the first look; a refusal after that is taken for an outage.
 
@@ -93,8 +100,9 @@ def updates(
     """
     with _state(state) as processed:
         yield from _updates(
-            object_type, client, poll_interval, timeout, only_latest, processed, webhook, stop
-        )
+            object_type, client, poll_interval, timeout, only_latest, processed, webhook,
+            stop, trust,
+        )  # fmt: skip
 
 
 async def updates_async(
@@ -106,6 +114,7 @@ async def updates_async(
     only_latest: bool | NameOf = False,
     state: str | os.PathLike[str] | None = None,
     webhook: WebhookReceiver | None = None,
+    trust: Trust | str | os.PathLike[str] | bool | None = None,
 ) -> AsyncIterator[Update]:
     """The same as `updates`, for ``async for``; also in a notebook, whose loop goes on.
 
@@ -114,7 +123,7 @@ async def updates_async(
 
     Parameters
     ----------
-    object_type, client, poll_interval, timeout, only_latest, state, webhook
+    object_type, client, poll_interval, timeout, only_latest, state, webhook, trust
         As for `updates`.
 
     Yields
@@ -146,8 +155,9 @@ async def updates_async(
     interrupt = Interrupt()
     with _state(state) as processed:
         found = _updates(
-            object_type, client, poll_interval, timeout, only_latest, processed, webhook, interrupt
-        )
+            object_type, client, poll_interval, timeout, only_latest, processed, webhook,
+            interrupt, trust,
+        )  # fmt: skip
         async with contextlib.aclosing(iterate_in_threads(found, interrupt)) as steps:
             async for update in steps:
                 yield update
@@ -162,7 +172,9 @@ def _updates(
     processed: Processed | None,
     webhook: WebhookReceiver | None,
     stop: threading.Event | Interrupt | None,
+    trust: Trust | str | os.PathLike[str] | bool | None,
 ) -> Iterator[Update]:
+    trust = trust_or_default(trust)
     client, given = client_or_default(client), Given(_AGAIN_AFTER)
     for meta_data in iter_updates(
         client,
@@ -175,7 +187,7 @@ def _updates(
         webhook=webhook,
         stop=stop,
     ):
-        update = Update(meta_data, client, processed)
+        update = Update(meta_data, client, processed, trust)
         try:
             yield update
         finally:

@@ -17,9 +17,12 @@ from syncnb.client.processed import Processed
 from syncnb.codecs import Loading, default_registry
 from syncnb.codecs.registry import Trusted
 from syncnb.errors import DataError, LoadError, ObjectReplacedError
+from syncnb.key_statements import checked
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
 from syncnb.saving import own_place
+from syncnb.signing import is_sealed
+from syncnb.trusting import Trust
 
 log = logging.getLogger("syncnb")
 
@@ -41,6 +44,8 @@ class Update:
         The service.
     processed : Processed, optional
         Takes note of it before it is acknowledged.
+    trust : Trust, optional
+        Decides before any data are fetched whether they may be used.
 
     Examples
     --------
@@ -54,8 +59,10 @@ class Update:
         meta_data: ObjectMetaData,
         client: SyncServiceClient,
         processed: Processed | None = None,
+        trust: Trust | None = None,
     ) -> None:
-        self.meta_data, self.client = meta_data, client
+        self.meta_data, self.client, self.trust = meta_data, client, trust
+        self._checked: tuple[Manifest | None] | None = None
         self._processed = processed
         self._folder: Path | None = None
         self._mark: Mark | None = None  # with which it was acknowledged
@@ -82,7 +89,7 @@ class Update:
 
     @property
     def manifest(self) -> Manifest | None:
-        """What travelled beside the data; None if another tool published it.
+        """What travelled beside the data; None if another tool published it. Not verified yet.
 
         Raises
         ------
@@ -103,8 +110,11 @@ class Update:
         ------
         DigestMismatchError
             The bytes are not those that were published.
+        UntrustedDataError
+            There is a `trust`, and it refuses the object: `UnknownKeyError`, `SignatureError`,
+            `ReplayedError`, `ExpiredError`.
         DataError
-            It is a deletion, or the manifest is broken.
+            It is a deletion, or the manifest is broken, or lies about the size.
         ObjectNotFoundError, ServiceError, ConnectionFailedError
             The service does not give them.
 
@@ -124,7 +134,7 @@ class Update:
             raise DataError(
                 self._subject, "it was deleted, so it has no data", "look at update.deleted first"
             )
-        manifest = self.manifest
+        manifest = self._verified()
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
         path = self._folder / _file_name(manifest.file_name if manifest is not None else "")
@@ -138,7 +148,8 @@ class Update:
         Parameters
         ----------
         trusted : bool or sequence of str, default False
-            True, or the names of the types that may be loaded, for formats that can hold code.
+            True, or the names of the types that may be loaded, for formats that can hold code. What
+            is signed by a key that is pinned in the `trust` counts as trusted.
 
         Returns
         -------
@@ -168,7 +179,7 @@ class Update:
         ...         break
         b'data'
         """
-        path, manifest = self.path(), self.manifest
+        path, manifest = self.path(), self._verified()
         registry = default_registry()
         if manifest is None:
             codec = registry.for_suffix(Path(self.name).suffix) or registry.for_format("bytes")
@@ -189,7 +200,7 @@ class Update:
         how = Loading(
             subject=self._subject,
             folder=path.parent,
-            trusted=trusted,
+            trusted=trusted or self._vouched,
             type=manifest.type if manifest is not None else "",
         )
         return registry.load(codec, path, how)
@@ -357,6 +368,22 @@ class Update:
     @property
     def _subject(self) -> str:
         return f"object {self.meta_data.object_type}/{self.name}"
+
+    @property
+    def _vouched(self) -> bool:
+        """Whether a key that counts here has signed it; `_verified` has let it pass before."""
+        return self.trust is not None and is_sealed(self.meta_data.description)
+
+    def _verified(self) -> Manifest | None:
+        """The manifest, after all that can be checked before any data are fetched."""
+        if self._checked is None:
+            manifest = self.manifest
+            if self.trust is not None:
+                manifest = checked(self.trust, self.client, self.meta_data)
+            if manifest is not None:
+                manifest.check_size(self.meta_data)
+            self._checked = (manifest,)
+        return self._checked[0]
 
     def _was_replaced(self, error: BaseException | None) -> bool:
         """Whether a block ended because this version is not there any more: the next one comes."""

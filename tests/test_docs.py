@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 MODULES = (
     "syncnb", "syncnb.client", "syncnb.codecs", "syncnb.errors", "syncnb.manifest",
-    "syncnb.metadata", "syncnb.settings", "syncnb.widgets",
+    "syncnb.metadata", "syncnb.settings", "syncnb.signing", "syncnb.widgets",
 )  # fmt: skip
 
 

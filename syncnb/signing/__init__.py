@@ -9,16 +9,20 @@ from syncnb.signing.keys import make_key
 from syncnb.signing.public_keys import PublicKey, fingerprint_of, read_public_key
 from syncnb.signing.sealing import Sealed, Triple, is_sealed, seal, triple, unseal
 from syncnb.signing.signers import Signer, signer_from
+from syncnb.signing.statements import Statement, revocation, rotation
 
 __all__ = [
     "PublicKey",
     "Sealed",
     "Signer",
+    "Statement",
     "Triple",
     "fingerprint_of",
     "is_sealed",
     "make_key",
     "read_public_key",
+    "revocation",
+    "rotation",
     "seal",
     "signer_from",
     "triple",

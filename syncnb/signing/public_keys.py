@@ -67,6 +67,7 @@ class PublicKey:
         if encode(key) != der:
             raise ValueError("it is no SubjectPublicKeyInfo")  # the library takes PKCS#1 as well
         self._key, self.der, self.fingerprint = key, der, fingerprint_of(der)
+        self.bits = key.key_size
 
     def fits(self, digest: bytes, signature: bytes) -> bool:
         """Whether a signature is over a digest.
@@ -185,6 +186,8 @@ def decode_public_key(subject: str, text: str, fingerprint: str) -> PublicKey:
         It is no key, or another one.
     """
     remedy = "publish it again with syncnb, which sends the key that signed"
+    if not text:
+        raise SignatureError(subject, "its public key is missing", remedy)
     if len(text) > 2 * MOST_BYTES:
         raise SignatureError(
             subject, f"its public key has {len(text)} characters, that is no RSA key", remedy

@@ -133,11 +133,11 @@ def _from_key(source: str | os.PathLike[str], passphrase: str | None, named: str
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     data, name = read_source(source, named)
-    if name != f"the text of {named}":
-        _check_private(os.fspath(source), named)
     if b"PRIVATE KEY-----" not in data:
         what = "a public key, which cannot sign" if b"PUBLIC KEY-----" in data else "no PEM key"
         raise SettingsError(named, f"{name}: it is {what}", "give the private key, in PEM")
+    if name != f"the text of {named}":
+        _check_private(os.fspath(source), named)
     hidden = b"ENCRYPTED" in data
     try:
         key = load_pem_private_key(data, passphrase.encode() if passphrase and hidden else None)

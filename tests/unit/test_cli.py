@@ -25,6 +25,7 @@ COMMANDS = [
     "collect",
     "health",
     "doctor",
+    "keys",
 ]
 
 

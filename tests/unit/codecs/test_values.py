@@ -92,9 +92,9 @@ def test_a_text_with_half_a_character_is_refused(tmp_path: Path) -> None:
 
 def test_the_name_of_a_file_is_not_published_as_a_text(tmp_path: Path) -> None:
     """Its content is meant."""
-    (tmp_path / "m.onnx").write_bytes(b"")
+    (tmp_path / "m.note").write_bytes(b"")
     with pytest.raises(ModelError, match=r"is the name of a file. Publish pathlib.Path"):
-        written(str(tmp_path / "m.onnx"), tmp_path)
+        written(str(tmp_path / "m.note"), tmp_path)
 
 
 @pytest.mark.parametrize(

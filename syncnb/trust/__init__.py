@@ -1,0 +1,1 @@
+"""What a node trusts: kept, changed by statements, compared with what arrives."""
