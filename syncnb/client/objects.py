@@ -67,7 +67,8 @@ class ObjectCalls(Calls):
                 meta_data.dest_org_id,
                 f"leave it out: this client stores in its own organisation, {self.org_id}",
             )
-        _warn_of(meta_data.object_type)
+        if not meta_data.no_data:
+            _warn_of(meta_data.object_type)
         body: dict[str, Json] = {"meta": meta_data.as_sent().to_json()}
         if given is not None:
             body["data"] = base64.b64encode(given).decode()
