@@ -54,6 +54,7 @@ _MACHINE = (
     errno.ENFILE,
     errno.ENOMEM,
 )
+_GRACE = 2.0  # seconds that an acknowledgement has after a close
 _CLOSING = 10.0  # seconds that a load under way has
 
 
@@ -134,6 +135,7 @@ class Follower:
         self._failed: deque[FailedVersion] = deque(maxlen=_MOST_FAILURES)
         self._pauses: dict[Key, float] = {}
         self._given, self._interrupt = Given(None), Interrupt()
+        self._telling = Interrupt()  # of the service, which has some time more
         self._changed = threading.Condition()
         self._thread = threading.Thread(
             target=self._run, name=f"syncnb-follow-{object_id}", daemon=True
@@ -215,6 +217,8 @@ class Follower:
     def close(self) -> None:
         """Follow no more: a wait is broken off at once, a load under way has ten seconds.
 
+        An acknowledgement has two; if it is broken off, the next follower makes it.
+
         What was loaded can be used on, except for files that it reads from.
 
         Examples
@@ -230,6 +234,8 @@ class Follower:
             self._changed.notify_all()
         if self._thread is threading.current_thread():
             return
+        self._thread.join(_GRACE)
+        self._telling.set()
         self._thread.join(_CLOSING)
         for update in (self._before, self._now.update if self._now is not None else None):
             if update is not None:
@@ -331,7 +337,8 @@ class Follower:
             self._exchange(_Loaded(model, update))
             self._keep(update)
             self._acknowledge(update)
-            feedback.withdraw(self.client, meta)
+            with self._telling.requests():
+                feedback.withdraw(self.client, meta)
 
     def _load(self, update: Update) -> Any:
         with self._interrupt.requests():
@@ -361,7 +368,7 @@ class Follower:
 
     def _acknowledge(self, update: Update) -> None:
         try:
-            with self._interrupt.requests():
+            with self._telling.requests():
                 update.consumed()
         except (SyncError, OSError) as error:
             log.warning("%r is not acknowledged, which is tried again: %s", update, error)
@@ -375,7 +382,7 @@ class Follower:
     def _refuse(self, meta: ObjectMetaData, error: Exception) -> None:
         self._note(meta.version, error, final=True)
         log.warning("%s is not taken, the last good version stays: %s", _name(meta), error)
-        with self._interrupt.requests():
+        with self._telling.requests():
             feedback.report_failure(self.client, meta, error)
 
     def _again(self, meta: ObjectMetaData) -> float:

@@ -85,7 +85,9 @@ def test_other_versions_are_told_once() -> None:
                 update_of(pandas=version).load()
 
 
-def test_second_load_takes_the_data_from_the_cache(fleet: LocalFleet, tmp_path: Path) -> None:
+def test_second_load_takes_the_data_from_the_cache(
+    fleet: LocalFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Under another version and another name too; the service has no part in it."""
     name, cache, frame = fresh(), Cache(tmp_path), pd.DataFrame({"a": [1.5, 2.5]})
     publish_dataframe(frame, name="a", object_type=name, dest_type="edge", client=fleet.cloud)
@@ -93,6 +95,11 @@ def test_second_load_takes_the_data_from_the_cache(fleet: LocalFleet, tmp_path: 
         with update:
             assert update.load(cache=cache).equals(frame)
             break
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionFailedError("http://127.0.0.1:1", "refused")
+
+    monkeypatch.setattr(SyncServiceClient, "download_object_data", unreachable)
     away = Update(update.meta_data, NOWHERE)
     assert away.load(cache=cache).equals(frame)
     assert away.path(cache=cache).name == "a.parquet"
