@@ -418,7 +418,7 @@ def test_same_object_with_other_options_is_refused(fleet: LocalFleet) -> None:
         ({"name": "a@b", "alias": "c"}, "alias = 'a@b@c'"),
     ],
 )
-def test_impossible_name_is_refused_at_once(arguments: dict[str, str], words: str) -> None:
+def test_impossible_name_is_refused_at_once(arguments: dict[str, Any], words: str) -> None:
     """Nothing would ever come."""
     nowhere = SyncServiceClient("http://127.0.0.1:1")
     with pytest.raises(InvalidMetaDataError, match=words):

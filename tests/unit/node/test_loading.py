@@ -63,8 +63,13 @@ def test_other_distribution_of_the_same_module_will_do(monkeypatch: pytest.Monke
         raise PackageNotFoundError(library)
 
     asked: list[str] = []
+
+    def found(name: str) -> str:
+        asked.append(name)
+        return name
+
     monkeypatch.setattr(loading, "version", gone)
-    monkeypatch.setattr(loading, "find_spec", lambda name: asked.append(name) or name)
+    monkeypatch.setattr(loading, "find_spec", found)
     with pytest.raises(ConnectionFailedError):  # it gets as far as the network
         update_of(pandas="3.0.0").load()
     assert asked
