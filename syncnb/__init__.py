@@ -9,11 +9,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from syncnb.cache import Cache as Cache
     from syncnb.client import SyncServiceClient as SyncServiceClient
     from syncnb.client import connect as connect
     from syncnb.client.webhook_receiver import WebhookReceiver as WebhookReceiver
     from syncnb.errors import SyncError as SyncError
     from syncnb.fleet import LocalFleet as LocalFleet
+    from syncnb.follower import Follower as Follower
+    from syncnb.following import current as current
+    from syncnb.following import follow as follow
     from syncnb.history import promote as promote
     from syncnb.history import versions as versions
     from syncnb.manifest import Manifest as Manifest
@@ -43,10 +47,12 @@ from syncnb.version import __version__ as __version__
 
 _HOME = {
     "AclEntry": "syncnb.metadata",
+    "Cache": "syncnb.cache",
     "Destination": "syncnb.metadata",
     "DestinationPolicy": "syncnb.metadata",
     "DestinationState": "syncnb.metadata",
     "DestinationStatus": "syncnb.metadata",
+    "Follower": "syncnb.follower",
     "LocalFleet": "syncnb.fleet",
     "Manifest": "syncnb.manifest",
     "ObjectMetaData": "syncnb.metadata",
@@ -62,6 +68,8 @@ _HOME = {
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
     "connect": "syncnb.client",
+    "current": "syncnb.following",
+    "follow": "syncnb.following",
     "promote": "syncnb.history",
     "publish": "syncnb.publishing",
     "publish_dataframe": "syncnb.publishing",
@@ -74,10 +82,12 @@ _HOME = {
 }
 __all__ = [  # a test holds it equal to what _HOME has
     "AclEntry",
+    "Cache",
     "Destination",
     "DestinationPolicy",
     "DestinationState",
     "DestinationStatus",
+    "Follower",
     "LocalFleet",
     "Manifest",
     "ObjectMetaData",
@@ -93,6 +103,8 @@ __all__ = [  # a test holds it equal to what _HOME has
     "WebhookReceiver",
     "collect",
     "connect",
+    "current",
+    "follow",
     "promote",
     "publish",
     "publish_dataframe",

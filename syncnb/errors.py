@@ -34,6 +34,7 @@ SyncError
 ├── ModelError                     what was handed in cannot be published (TypeError)
 │   ├── NoCodecError               no codec knows the type
 │   └── UnfittedModelError         the estimator was never fitted
+├── NotReadyError                  no usable version of an object is here yet (TimeoutError)
 ├── MissingDependencyError         an optional library is not installed (ImportError)
 └── FleetError                     a process of a local fleet did not start or died
 
@@ -733,6 +734,47 @@ class UnfittedModelError(ModelError):
     --------
     >>> print(UnfittedModelError("an SVC", "it was never fitted", "call its fit() first"))
     an SVC: it was never fitted. Call its fit() first.
+    """
+
+
+class NotReadyError(SyncError, TimeoutError):
+    """No version of an object that could be loaded came in time.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    timeout : float
+        Seconds waited.
+    reason : str, default ""
+        Why the last version was not taken.
+
+    Examples
+    --------
+    >>> print(NotReadyError("object model/defects", 60))
+    object model/defects: no version came within 60 s. Check that it is published for this node, ...
+    """
+
+    def __init__(self, subject: str, timeout: float, reason: str = "") -> None:
+        super().__init__(subject, timeout)
+        self.args = (subject, timeout, reason)  # OSError would keep two of three
+        self.subject, self.timeout, self.reason = subject, timeout, reason
+
+    def __str__(self) -> str:
+        what = f"{self.subject}: no {'usable ' if self.reason else ''}version came within "
+        what += f"{self.timeout:g} s"
+        if self.reason:
+            return f"{what}. The last one: {self.reason}"
+        return f"{what}. Check that it is published for this node, then wait longer (timeout=)."
+
+
+class LibraryVersionWarning(UserWarning):
+    """An object was written with another version of its library than the one that is installed.
+
+    Examples
+    --------
+    >>> print(LibraryVersionWarning("it was written with numpy 2.1, here is 2.3"))
+    it was written with numpy 2.1, here is 2.3
     """
 
 

@@ -133,7 +133,9 @@ def fetch_statements(client: SyncServiceClient) -> list[Mapping[str, Any]]:
     raise replaced
 
 
-def checked(trust: Trust, client: SyncServiceClient, meta_data: ObjectMetaData) -> Manifest | None:
+def checked(
+    trust: Trust, client: SyncServiceClient, meta_data: ObjectMetaData, *, newest: bool = True
+) -> Manifest | None:
     """As `syncnb.Trust.check`, after a look for statements about keys at the service.
 
     Parameters
@@ -145,6 +147,8 @@ def checked(trust: Trust, client: SyncServiceClient, meta_data: ObjectMetaData) 
         not known is refused.
     meta_data : ObjectMetaData
         The object.
+    newest : bool, default True
+        As in `syncnb.Trust.check`.
 
     Returns
     -------
@@ -159,11 +163,11 @@ def checked(trust: Trust, client: SyncServiceClient, meta_data: ObjectMetaData) 
     if trust.state.closed:
         _follow(trust, client, _EVERY)
     try:
-        return trust.check(meta_data, org_id=client.org_id)
+        return trust.check(meta_data, newest=newest, org_id=client.org_id)
     except UnknownKeyError as error:
         if not error.fingerprint or not _follow(trust, client, 0.0):
             raise
-    return trust.check(meta_data, org_id=client.org_id)
+    return trust.check(meta_data, newest=newest, org_id=client.org_id)
 
 
 def _follow(trust: Trust, client: SyncServiceClient, every: float) -> bool:

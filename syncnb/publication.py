@@ -23,6 +23,7 @@ from syncnb.errors import (
     WaitTimeoutError,
     WrongSideError,
 )
+from syncnb.failures import FailureWatch
 from syncnb.manifest import Manifest
 from syncnb.metadata import DestinationStatus, ObjectMetaData
 from syncnb.past import before, keeping_of, send_again
@@ -57,9 +58,10 @@ class DeliveryRow:
     dest_type, dest_id : str
         The node.
     status : str
-        ``pending``, ``delivering``, ``delivered``, ``consumed``, ``error`` or ``deleted``.
+        ``pending``, ``delivering``, ``delivered``, ``consumed``, ``error`` or ``deleted``, or
+        ``failed``: the node has it and cannot use it.
     message : str
-        Why, when the status is ``error``.
+        Why, when the status is ``error`` or ``failed``.
     version : str
         Of what was published.
     since : datetime
@@ -121,7 +123,9 @@ class Publication:
         self._archive, self._signer = archive, signer
         self.published_at = datetime.now(UTC)
         self._seen: dict[tuple[str, str], DeliveryRow] = {}
+        self._found: Sequence[DestinationStatus] = ()
         self._etag = ""
+        self._failures = FailureWatch(client, meta_data)
         self._changed = threading.Condition()
 
     @classmethod
@@ -214,6 +218,7 @@ class Publication:
         'node1'
         """
         if self.client.org_id:  # an edge node sends to its cloud, and does not say how far that is
+            self._failures.look(0)
             self._note(self.client.get_object_destinations(self.object_type, self.object_id))
         return self._rows()
 
@@ -263,7 +268,8 @@ class Publication:
         Raises
         ------
         WaitTimeoutError
-            Some did not; it names them with their status and message.
+            Some did not; it names them with their status and message. A node that failed is waited
+            for too, since it may recover; the log says so at once.
         InvalidMetaDataError
             There is no such status to wait for.
         WrongSideError
@@ -433,11 +439,14 @@ class Publication:
             return False
         wait = min(timeout, _LONG_WAIT)
         started = time.monotonic()
-        watched = self.client.watch_object_destinations(
-            self.object_type, self.object_id, etag=self._etag, wait=wait
-        )
-        changed = watched.items is not None and self._note(watched.items)
+        with self._failures.beside(wait) as own:
+            watched = own(
+                lambda seconds: self.client.watch_object_destinations(
+                    self.object_type, self.object_id, etag=self._etag, wait=seconds
+                )
+            )
         self._etag = watched.etag
+        changed = self._note(self._found if watched.items is None else watched.items)
         pause = min(_INTERVAL, timeout) - (time.monotonic() - started)
         if not changed and not watched.waited and pause > 0:
             time.sleep(pause)
@@ -481,7 +490,7 @@ class Publication:
     def _note(self, found: Sequence[DestinationStatus]) -> bool:
         now = datetime.now(UTC)
         with self._changed:
-            before = dict(self._seen)
+            before, self._found = dict(self._seen), found
             self._seen = {
                 (one.dest_type, one.dest_id): self._row(one, before, now) for one in found
             }
@@ -493,13 +502,17 @@ class Publication:
         before: Mapping[tuple[str, str], DeliveryRow],
         now: datetime,
     ) -> DeliveryRow:
+        status, message = one.status, one.message
+        failure = self._failures.of(one.dest_type, one.dest_id)
+        if failure is not None and status not in ("consumed", "deleted"):
+            status, message = "failed", failure.reason
         known = before.get((one.dest_type, one.dest_id))
-        same = known is not None and known.status == one.status and known.message == one.message
+        same = known is not None and known.status == status and known.message == message
         return DeliveryRow(
             dest_type=one.dest_type,
             dest_id=one.dest_id,
-            status=one.status,
-            message=one.message,
+            status=status,
+            message=message,
             version=self.version,
             since=known.since if known is not None and same else now,
         )

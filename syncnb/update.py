@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import re
 import shutil
-import tempfile
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from syncnb import feedback
+from syncnb.cache import Cache, default_cache
 from syncnb.client import SyncServiceClient
 from syncnb.client.acknowledging import Mark, acknowledge
 from syncnb.client.patience import persistently
 from syncnb.client.processed import Processed
-from syncnb.codecs import Loading, default_registry
 from syncnb.codecs.registry import Trusted
-from syncnb.errors import DataError, LoadError, ObjectReplacedError
+from syncnb.errors import (
+    DataError,
+    MissingDependencyError,
+    ObjectReplacedError,
+    SettingsError,
+    SyncError,
+)
 from syncnb.key_statements import checked
+from syncnb.leases import Lease
+from syncnb.loading import check_libraries, codec_for, load
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
 from syncnb.saving import own_place
@@ -27,14 +38,16 @@ from syncnb.trusting import Trust
 log = logging.getLogger("syncnb")
 
 _ACKNOWLEDGE_TIMEOUT = 120.0  # seconds that the service may be away while an update is acknowledged
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Update:
     """One version of an object that arrived, or its deletion.
 
     A ``with`` block that ends well acknowledges it. One that an exception ends does not, and the
-    exception goes on. Only if a newer version took the place of this one while it was read, the
-    block just ends, and the newer one comes next.
+    exception goes on; if `path` or `load` raised it because of what arrived, the publisher's table
+    shows ``failed`` and why. Only if a newer version took the place of this one while it was read,
+    the block just ends, and the newer one comes next.
 
     Parameters
     ----------
@@ -60,11 +73,15 @@ class Update:
         client: SyncServiceClient,
         processed: Processed | None = None,
         trust: Trust | None = None,
+        *,
+        newest: bool = True,
     ) -> None:
         self.meta_data, self.client, self.trust = meta_data, client, trust
+        self._newest = newest
         self._checked: tuple[Manifest | None] | None = None
         self._processed = processed
-        self._folder: Path | None = None
+        self._lease: Lease | None = None
+        self._failure: Exception | None = None  # why it cannot be used
         self._mark: Mark | None = None  # with which it was acknowledged
 
     @property
@@ -98,8 +115,14 @@ class Update:
         """
         return Manifest.from_description(self.meta_data.description)
 
-    def path(self) -> Path:
-        """The data as a file, checked; it is gone after the ``with`` block.
+    def path(self, *, cache: bool | Cache = True) -> Path:
+        """The data as a file, checked, for reading; it is gone after the ``with`` block.
+
+        Parameters
+        ----------
+        cache : bool or Cache, default True
+            Where to look first, and to keep the data: a cache of your own, or True for that of the
+            settings. Data without a manifest are not kept.
 
         Returns
         -------
@@ -130,19 +153,11 @@ class Update:
         ...         break
         one.bin
         """
-        if self.deleted:
-            raise DataError(
-                self._subject, "it was deleted, so it has no data", "look at update.deleted first"
-            )
-        manifest = self._verified()
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="syncnb-update-"))
-        path = self._folder / _file_name(manifest.file_name if manifest is not None else "")
-        if not path.exists():
-            self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
-        return path
+        self._check_present()
+        with self._blaming():
+            return self._fetched(self._verified(), cache).path
 
-    def load(self, *, trusted: Trusted = False) -> Any:
+    def load(self, *, trusted: Trusted = False, cache: bool | Cache = True) -> Any:
         """The object that was published.
 
         Parameters
@@ -150,6 +165,8 @@ class Update:
         trusted : bool or sequence of str, default False
             True, or the names of the types that may be loaded, for formats that can hold code. What
             is signed by a key that is pinned in the `trust` counts as trusted.
+        cache : bool or Cache, default True
+            As in `path`.
 
         Returns
         -------
@@ -164,8 +181,15 @@ class Update:
             Loading could run code, and `trusted` does not cover it; what was found is listed.
         LoadError
             The format's library refuses the data, or no codec knows the format.
+        MissingDependencyError
+            A library that wrote it is not installed; nothing is fetched then.
         DataError, ServiceError, ConnectionFailedError
             As `path`.
+
+        Warns
+        -----
+        LibraryVersionWarning
+            Another version of a library wrote it than is here; said once.
 
         Examples
         --------
@@ -179,31 +203,14 @@ class Update:
         ...         break
         b'data'
         """
-        path, manifest = self.path(), self._verified()
-        registry = default_registry()
-        if manifest is None:
-            codec = registry.for_suffix(Path(self.name).suffix) or registry.for_format("bytes")
-        else:
-            codec = registry.for_format(manifest.format)
-        if codec is None:
-            raise LoadError(
-                self._subject,
-                f"no codec reads the format {manifest.format if manifest else ''!r}",
-                "update syncnb, install the codec, or use update.path()",
-            )
-        if manifest is not None and manifest.codec != f"{codec.name}/{codec.version}":
-            raise LoadError(
-                self._subject,
-                f"it was written by {manifest.codec}, here is {codec.name}/{codec.version}",
-                "update syncnb, or use update.path()",
-            )
-        how = Loading(
-            subject=self._subject,
-            folder=path.parent,
-            trusted=trusted or self._vouched,
-            type=manifest.type if manifest is not None else "",
-        )
-        return registry.load(codec, path, how)
+        with self._blaming():
+            self._check_present()
+            manifest = self._verified()
+            codec = codec_for(self._subject, manifest, self.name)
+            check_libraries(self._subject, manifest, codec)
+            lease = self._fetched(manifest, cache)
+            trusted = trusted or self._vouched
+            return load(self._subject, lease, manifest, codec, trusted=trusted)
 
     def save(self, folder: Path | str) -> Path:
         """Keep the data, checked, as a file in a folder.
@@ -327,9 +334,9 @@ class Update:
         ...     path.exists()
         False
         """
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        if self._lease is not None:
+            self._lease.close()
+            self._lease = None
 
     def __enter__(self) -> Self:
         return self
@@ -343,6 +350,9 @@ class Update:
         try:
             if kind is None:
                 self.consumed()
+                feedback.withdraw(self.client, self.meta_data)
+            elif error is self._failure and error is not None:
+                feedback.report_failure(self.client, self.meta_data, error)
             return self._was_replaced(error)
         finally:
             self.close()
@@ -379,11 +389,54 @@ class Update:
         if self._checked is None:
             manifest = self.manifest
             if self.trust is not None:
-                manifest = checked(self.trust, self.client, self.meta_data)
+                manifest = checked(self.trust, self.client, self.meta_data, newest=self._newest)
             if manifest is not None:
                 manifest.check_size(self.meta_data)
             self._checked = (manifest,)
         return self._checked[0]
+
+    @contextlib.contextmanager
+    def _blaming(self) -> Iterator[None]:
+        """What is raised here is the fault of what arrived, and not of the caller's program."""
+        try:
+            yield
+        except (DataError, MissingDependencyError) as error:
+            if not self.deleted and not isinstance(error, ObjectReplacedError):
+                self._failure = error
+            raise
+
+    def _check_present(self) -> None:
+        if self.deleted:
+            raise DataError(
+                self._subject, "it was deleted, so it has no data", "look at update.deleted first"
+            )
+
+    def _fetched(self, manifest: Manifest | None, cache: bool | Cache) -> Lease:
+        if self._lease is None:
+            self._lease = self._fetch(manifest, cache)
+        return self._lease
+
+    def _fetch(self, manifest: Manifest | None, cache: bool | Cache) -> Lease:
+        name = _file_name(manifest.file_name if manifest is not None else "")
+
+        def download(path: Path) -> None:
+            self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
+
+        if cache is not False and manifest is not None and _SHA256.fullmatch(manifest.sha256):
+            place = default_cache() if cache is True else cache
+            try:
+                return place.open(manifest.sha256, name, download)
+            except (OSError, SettingsError) as error:
+                if isinstance(error, SyncError) and not isinstance(error, SettingsError):
+                    raise
+                log.warning("%s cannot be used: %s", place.path, error)
+        lease = Lease.temporary(name)
+        try:
+            download(lease.path)
+        except BaseException:
+            lease.close()
+            raise
+        return lease
 
     def _was_replaced(self, error: BaseException | None) -> bool:
         """Whether a block ended because this version is not there any more: the next one comes."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,6 +17,11 @@ from syncnb.fleet import LocalFleet
 from .servers import PostgresServer, S3Server, postgres_server
 
 WaitUntil = Callable[..., None]
+
+# What tests receive is not kept with what the programs of this user receive.
+_CACHE = tempfile.mkdtemp(prefix="syncnb-tests-")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
+os.environ["SYNCNB_CACHE"] = _CACHE
 
 # Neither the speed of the machine nor the draw of the day decides whether a change is good.
 settings.register_profile(

@@ -42,7 +42,11 @@ class Public(Directive):
         """The nodes of all of them."""
         home, *names = self.arguments
         module = import_module(home)
-        names = names or [name for name in public_names(module) if name not in syncnb.__all__]
+        names = names or [
+            name
+            for name in public_names(module)
+            if name not in syncnb.__all__ or getattr(syncnb, name) is not getattr(module, name)
+        ]
         lines = []
         for name in names:
             value = getattr(module, name)

@@ -22,6 +22,7 @@ TONES: Mapping[str, str] = {
     "pending": "waiting",
     "sent": "waiting",
     "error": "bad",
+    "failed": "bad",
     "deleted": "gone",
 }
 GOAL = "consumed"  # the status that the progress bar counts

@@ -54,6 +54,22 @@ def consume(node):
 
 consume(fleet.nodes[0])"""
 
+REFUSE = """\
+import logging
+logging.getLogger("syncnb").setLevel(logging.ERROR)
+
+def check(settings):
+    raise ValueError("the line has no such setting")
+
+follower = syncnb.follow(
+    "line7", object_type="settings", client=fleet.node("node1"), cache=False, check=check
+)
+import time
+
+while not follower.failures:
+    time.sleep(0.05)
+follower.close()"""
+
 
 def the_table(notebook: NotebookPage, cell: int = 0) -> Locator:
     return notebook.cell(cell).locator(".syncnb-table")
@@ -258,5 +274,36 @@ def test_a_publication_shows_itself_live_until_every_node_consumed_it(
         notebook.page.screenshot(path=pictures / "publication.png")
         notebook.run(3)
         expect(where).to_contain_text("2 of 2 consumed")
+    finally:
+        notebook.run(4)
+
+
+def test_a_node_that_cannot_use_what_it_got_is_shown_with_its_reason(
+    open_notebook: OpenNotebook, pictures: Path
+) -> None:
+    """While the table is on the page; nobody runs its cell again."""
+    notebook = open_notebook(
+        [
+            "import syncnb\nfleet = syncnb.LocalFleet(nodes=2)",
+            PUBLISH,
+            REFUSE,
+            CONSUME.replace("fleet.nodes[0]", "fleet.nodes[1]"),
+            "fleet.close()",
+        ]
+    )
+    notebook.run(0)
+    try:
+        notebook.run(1)
+        notebook.run(2)
+        table = the_table(notebook, 1)
+        node = table.locator("tbody").filter(
+            has=notebook.page.get_by_role("rowheader", name="edge/node1", exact=True)
+        )
+        expect(node.locator(".status")).to_have_text("failed")
+        expect(node.locator(".chip")).to_have_attribute("data-tone", "bad")
+        expect(node.locator(".message")).to_have_text("ValueError: the line has no such setting")
+        notebook.run(3)
+        expect(table.locator(".summary")).to_have_text("1 of 2 consumed, 1 failed")
+        notebook.page.screenshot(path=pictures / "failed-node.png")
     finally:
         notebook.run(4)

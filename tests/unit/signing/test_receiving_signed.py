@@ -91,7 +91,7 @@ def test_refused_object_is_neither_fetched_nor_acknowledged(
     with pytest.raises(UnknownKeyError, match=keys("mallory").fingerprint), update:
         update.load()
     assert not update.acknowledged
-    assert update._folder is None
+    assert update._lease is None
     trust.pin(keys("mallory").fingerprint)
     with received(fleet, "stranger", trust) as update:
         assert update.load() == b"data"
@@ -127,7 +127,7 @@ def test_manifest_that_lies_about_the_size_is_refused_without_a_trust_too(
     update = received(fleet, "lying", False)
     with pytest.raises(InvalidManifestError, match="3 bytes, they have 4"):
         update.load()
-    assert update._folder is None
+    assert update._lease is None
 
 
 def test_trust_of_the_environment_is_the_default(

@@ -1,0 +1,249 @@
+"""What a node cannot use is shown where it was published."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from syncnb import LocalFleet, ObjectMetaData, Publication, SyncServiceClient, publish, updates
+from syncnb.errors import AccessDeniedError, DataError, LoadError, WaitTimeoutError
+from syncnb.feedback import MAX_REASON, OBJECT_TYPE, mark_of, reason_of, report_failure
+
+from .helpers import fresh, publish_raw
+
+WaitUntil = Callable[..., None]
+
+
+def status_at(publication: Publication, node: str) -> tuple[str, str]:
+    (row,) = [row for row in publication.delivery_rows() if row.dest_id == node]
+    return row.status, row.message
+
+
+def fail_at(fleet: LocalFleet, object_type: str, node: str = "node1") -> None:
+    """A program that tries to load what comes."""
+    with (
+        pytest.raises(DataError),
+        next(updates(object_type, client=fleet.node(node), timeout=20)) as update,
+    ):
+        update.load()
+
+
+def reports(fleet: LocalFleet, object_type: str) -> list[ObjectMetaData]:
+    found = fleet.cloud.get_updated_objects(OBJECT_TYPE, received=True)
+    return [meta for meta in found if object_type in meta.description and not meta.deleted]
+
+
+def test_node_that_cannot_load_is_shown_with_its_reason(
+    fleet: LocalFleet, wait_until: WaitUntil
+) -> None:
+    """In the frame, the table and the error of a wait; the other node is not affected."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", version="1.0.0", format="parquet")
+    published.wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: status_at(published, "node1")[0] == "failed")
+    assert "no Parquet file" in status_at(published, "node1")[1]
+    assert "/" not in status_at(published, "node1")[1].split("source")[1].split(":")[0]
+    assert status_at(published, "node2") == ("delivered", "")
+    assert published.status()["status"].tolist() == ["failed", "delivered"]
+    assert "failed" in repr(published)
+    assert "no Parquet file" in published._repr_html_()
+    assert not published.done()
+    with pytest.raises(WaitTimeoutError, match=r"edge/node1: failed \(object .*no Parquet file"):
+        published.wait(timeout=0.2)
+    other = Publication.of(name, "a", client=fleet.cloud)
+    assert status_at(other, "node1")[0] == "failed"
+
+
+def test_failure_is_noticed_while_the_table_waits(fleet: LocalFleet) -> None:
+    """Within two seconds, by two requests that wait and not by many that ask."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", version="1.0.0", format="parquet")
+    published.wait("delivered")
+    while published.wait_for_change(0.5):
+        pass
+    failed_at: list[float] = []
+
+    def fail() -> None:
+        fail_at(fleet, name)
+        failed_at.append(time.monotonic())
+
+    program = threading.Timer(1.0, fail)
+    program.start()
+    looks = 0
+    while status_of_rows(published) != "failed":
+        looks += 1
+        published.wait_for_change(20)
+        assert looks < 5
+    program.join()
+    assert time.monotonic() - failed_at[0] < 2
+
+
+def status_of_rows(published: Publication) -> str:
+    return published.rows()[0]["status"]
+
+
+def test_failure_belongs_to_one_publication(fleet: LocalFleet, wait_until: WaitUntil) -> None:
+    """The next one starts clean, and its success removes the report."""
+    name = fresh()
+    first = publish_raw(fleet.cloud, name, b"odd", version="1.0.0", format="parquet")
+    first.wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: status_at(first, "node1")[0] == "failed")
+    second = publish(b"good", name, "a", version="2.0.0", dest_type="edge", client=fleet.cloud)
+    second.wait("delivered")
+    assert status_at(second, "node1") == ("delivered", "")
+    with next(updates(name, client=fleet.node("node1"), timeout=20)) as update:
+        update.load()
+    wait_until(lambda: status_at(second, "node1")[0] == "consumed")
+    wait_until(lambda: not reports(fleet, name))
+    second.status()  # confirms to the node that its report is gone
+    third = publish_raw(fleet.cloud, name, b"odd", version="3.0.0", format="parquet")
+    third.wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: status_at(third, "node1")[0] == "failed")
+
+
+def test_same_version_is_told_once(fleet: LocalFleet, wait_until: WaitUntil) -> None:
+    """However often a program tries it, also after a restart of the program."""
+    name = fresh()
+    publish_raw(fleet.cloud, name, b"odd", format="parquet").wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: len(reports(fleet, name)) == 1)
+    (before,) = reports(fleet, name)
+    fail_at(fleet, name)
+    time.sleep(0.3)
+    (after,) = reports(fleet, name)
+    assert after.instance_id == before.instance_id
+
+
+def test_each_node_speaks_for_itself(fleet: LocalFleet, wait_until: WaitUntil) -> None:
+    """Two nodes on one machine, one report each."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    published.wait("delivered")
+    for node in fleet.nodes:
+        fail_at(fleet, name, node)
+    wait_until(lambda: published.status()["status"].tolist() == ["failed", "failed"])
+    assert len(reports(fleet, name)) == 2
+
+
+def test_exception_of_the_program_is_not_the_fault_of_the_data(fleet: LocalFleet) -> None:
+    """Not even one of our own types."""
+    name = fresh()
+    published = publish(b"good", name, "a", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    for error in (ValueError("a bug"), LoadError("object a", "raised by hand", "look")):
+        update = next(updates(name, client=fleet.node("node1"), timeout=20))
+        with pytest.raises(type(error)), update:  # noqa: PT012
+            update.load()
+            raise error
+    time.sleep(0.3)
+    assert not reports(fleet, name)
+    assert status_at(published, "node1")[0] == "delivered"
+
+
+def test_report_that_no_node_sent_is_not_believed(fleet: LocalFleet) -> None:
+    """Its text may say what it likes; the service says where it comes from."""
+    name = fresh()
+    published = publish(b"good", name, "a", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    forged = {
+        "feedback": 1, "object_type": name, "object_id": "a", "version": "",
+        "mark": mark_of(published.meta_data), "reason": "forged", "at": "2030-01-01T00:00:00Z",
+        "dest_type": "edge", "dest_id": "node1",
+    }  # fmt: skip
+    meta = ObjectMetaData(
+        object_type=OBJECT_TYPE,
+        object_id=fresh(),
+        no_data=True,
+        description=json.dumps({"syncnb_feedback": forged}),
+    )
+    fleet.node("node2").update_object(meta)  # another node says it
+    time.sleep(0.5)
+    assert status_at(published, "node1") == ("delivered", "")
+    assert status_at(published, "node2") == ("failed", "forged")
+
+
+@pytest.mark.parametrize(
+    "description",
+    ["", "odd", "[]", "{}", '{"syncnb_feedback": 1}', '{"syncnb_feedback": {"feedback": 2}}',
+     '{"syncnb_feedback": {"feedback": 1, "object_type": 3}}', "[" * 5000],
+)  # fmt: skip
+def test_report_that_is_none_disturbs_nobody(fleet: LocalFleet, description: str) -> None:
+    """Anybody may write anything into the type."""
+    name = fresh()
+    meta = ObjectMetaData(
+        object_type=OBJECT_TYPE, object_id=fresh(), no_data=True, description=description
+    )
+    fleet.node("node1").update_object(meta)
+    published = publish(b"good", name, "a", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    assert status_at(published, "node1") == ("delivered", "")
+
+
+def test_node_whose_service_refuses_the_report_goes_on(
+    fleet: LocalFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in the log."""
+    stranger = SyncServiceClient(fleet.node("node1").url, key="nobody", secret="wrong")
+    meta = ObjectMetaData(object_type="model", object_id=fresh(), version="1")
+    assert not report_failure(stranger, meta, LoadError("a", "it is odd", "look"))
+    assert "is not told to the cloud" in caplog.text
+    with pytest.raises(AccessDeniedError):
+        stranger.get_updated_objects("model")
+
+
+def test_user_who_may_not_see_reports_sees_deliveries(
+    fleet: LocalFleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a service whose access lists do not name the type."""
+    name = fresh()
+    published = publish(b"good", name, "a", dest_type="edge", client=fleet.cloud)
+
+    def denied(*_: object, **__: object) -> None:
+        raise AccessDeniedError(403, "watch_updated_objects", "objects", "Unauthorized")
+
+    monkeypatch.setattr(SyncServiceClient, "watch_updated_objects", denied)
+    assert published.wait("delivered")["status"].tolist() == ["delivered", "delivered"]
+
+
+def test_failure_is_in_the_log_of_who_waits(
+    fleet: LocalFleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At once; the wait goes on, for the node may recover."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    published.wait("delivered")
+    fail_at(fleet, name)
+    with caplog.at_level(logging.WARNING), pytest.raises(WaitTimeoutError):
+        published.wait("consumed", timeout=1.5)
+    assert caplog.text.count(f"{name}/a failed at edge/node1") == 1
+
+
+def test_reason_is_short_and_tells_no_secret() -> None:
+    """A library may put anything into its errors."""
+    error = ValueError("x" * 5000 + "\x1b[31m")
+    assert len(reason_of(error)) == MAX_REASON
+    assert "hidden" not in reason_of(ValueError("s3://me:hidden@bucket/key"))
+    assert "\x1b" not in reason_of(ValueError("\x1b[31m"))
+    assert "/srv/secret" not in reason_of(ValueError("cannot open '/srv/secret/plans/a.onnx'"))
+
+
+def test_markup_in_a_reason_travels(fleet: LocalFleet, wait_until: WaitUntil) -> None:
+    """Services refuse a description that looks like a tag."""
+    name = fresh()
+    published = publish(b"good", name, "a", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    (meta,) = [
+        meta for meta in fleet.node("node1").get_updated_objects(name) if meta.object_id == "a"
+    ]
+    assert report_failure(fleet.node("node1"), meta, ValueError("<img src=x> & more"))
+    wait_until(lambda: status_at(published, "node1")[0] == "failed")
+    assert status_at(published, "node1")[1] == "ValueError: <img src=x> & more"
+    assert "<img" not in published._repr_html_()
