@@ -255,15 +255,17 @@ def default_registry() -> Registry:
     from syncnb.codecs.catboost import CatBoost
     from syncnb.codecs.files import Bytes, File
     from syncnb.codecs.frames import Parquet
+    from syncnb.codecs.keras import Keras
     from syncnb.codecs.lightgbm import LightGBM
     from syncnb.codecs.pickles import Joblib
     from syncnb.codecs.sklearn import Skops
     from syncnb.codecs.tensors import Safetensors
     from syncnb.codecs.torch_programs import TorchExport, TorchScript
+    from syncnb.codecs.transformers import Transformers
     from syncnb.codecs.xgboost import XGBoost
 
     boosting = (XGBoost(), LightGBM(), CatBoost())  # before Skops: these are estimators too
-    nets = (TorchScript(), TorchExport(), Safetensors())  # a ScriptModule is a Module
+    nets = (Keras(), Transformers(), TorchScript(), TorchExport(), Safetensors())  # Keras: a Module
     registry = Registry()
     for codec in (Parquet(), *boosting, Skops(), *nets, File(), Bytes(), Joblib()):
         registry.add(codec)
