@@ -277,21 +277,32 @@ def default_registry() -> Registry:
     """
     from syncnb.codecs.arrays import Npy, Npz
     from syncnb.codecs.arrow import Arrow
+    from syncnb.codecs.catboost import CatBoost
     from syncnb.codecs.csv import Csv
     from syncnb.codecs.files import Bytes, File
     from syncnb.codecs.folders import Folder
+    from syncnb.codecs.keras import Keras
+    from syncnb.codecs.lightgbm import LightGBM
     from syncnb.codecs.onnx import Onnx
     from syncnb.codecs.parquet import Parquet
     from syncnb.codecs.pickles import CloudPickle, Joblib, Pickle
     from syncnb.codecs.sklearn import Skops
     from syncnb.codecs.statistical import Statsmodels
+    from syncnb.codecs.tensors import Safetensors
     from syncnb.codecs.texts import Text
+    from syncnb.codecs.torch_programs import TorchExport, TorchScript
+    from syncnb.codecs.transformers import Transformers
     from syncnb.codecs.values import Json
+    from syncnb.codecs.xgboost import XGBoost
 
     tables = (Parquet(), Arrow(), Csv())
+    boosting = (XGBoost(), LightGBM(), CatBoost())  # before Skops: these are estimators too
     models = (Onnx(), Skops(), Statsmodels())  # before files: a path can be that of a model
-    data = (Npy(), Npz(), Folder(), File(), Text(), Json(), Bytes())
-    codecs: tuple[Codec, ...] = (*tables, *models, *data, Joblib(), Pickle(), CloudPickle())
+    nets = (Keras(), Transformers(), TorchScript(), TorchExport(), Safetensors())  # Keras: a Module
+    arrays = (Npy(), Npz())  # a dict of arrays of numpy is no state of a net
+    data = (Folder(), File(), Text(), Json(), Bytes())
+    pickles = (Joblib(), Pickle(), CloudPickle())
+    codecs: tuple[Codec, ...] = (*tables, *arrays, *boosting, *models, *nets, *data, *pickles)
     registry = Registry()
     for codec in codecs:
         registry.add(codec)
