@@ -9,6 +9,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -18,6 +19,8 @@ _ABANDONED = 60.0  # seconds after which a folder without a lock is taken for on
 
 class Lease:
     """A file that stays where it is until `close`, whatever becomes of the cache.
+
+    A lease that nobody has any more closes itself.
 
     Parameters
     ----------
@@ -36,7 +39,7 @@ class Lease:
     def __init__(self, folder: Path, name: str, held: IO[bytes] | None = None) -> None:
         self.folder, self.path = folder, folder / name
         self.mapped = held is not None  # in a cache, where nobody writes to it
-        self._held, self._owner = held, os.getpid()
+        self._closing = weakref.finalize(self, _give_up, folder, held, os.getpid())
 
     @classmethod
     def temporary(cls, name: str) -> Self:
@@ -96,12 +99,7 @@ class Lease:
 
     def close(self) -> None:
         """Remove the file and its folder; what is open or mapped can be read on."""
-        if self._owner != os.getpid():
-            return  # it is the parent's
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self._held is not None:
-            _lock_of(self.folder).unlink(missing_ok=True)
-            self._held.close()
+        self._closing()
 
     def __enter__(self) -> Self:
         return self
@@ -139,6 +137,15 @@ def sweep(leases: Path) -> None:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)
+
+
+def _give_up(folder: Path, held: IO[bytes] | None, owner: int) -> None:
+    if owner != os.getpid():
+        return  # it is the parent's
+    shutil.rmtree(folder, ignore_errors=True)
+    if held is not None:
+        _lock_of(folder).unlink(missing_ok=True)
+        held.close()
 
 
 def _lock_of(folder: Path) -> Path:

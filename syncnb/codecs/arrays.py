@@ -50,7 +50,7 @@ class Npy:
             with path.open("rb") as file:
                 _check_header(file, path.stat().st_size, how)
             if how.mapped:
-                return np.load(path, mmap_mode="r", allow_pickle=False)
+                return np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)
             return np.load(path, allow_pickle=False)
 
 
