@@ -62,7 +62,7 @@ def form_of(path: Path) -> Codec | None:
     --------
     >>> form_of(Path("model.skops")).name
     'skops'
-    >>> print(form_of(Path("notes.txt")))
+    >>> print(form_of(Path("notes.doc")))
     None
     """
     codec = default_registry().for_suffix(path.suffix)

@@ -66,7 +66,7 @@ class WebhookReceiver:
     ...         done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
     ...         update = next(updates("example", client=node, webhook=webhook, timeout=20))
     ...         print(update)
-    <Update example/one>
+    <Update example/one 1>
     """
 
     def __init__(

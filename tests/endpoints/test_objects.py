@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
-from syncnb.errors import InvalidMetaDataError
+from syncnb.errors import InvalidMetaDataError, PreconditionFailedError
 from syncnb.metadata import (
     DestinationPolicy,
     DestinationState,
@@ -71,6 +71,24 @@ def test_data_go_up_and_down(side: SyncServiceClient, name: str, tmp_path: Path)
     side.update_object(meta, data=b"")
     assert side.get_object_metadata(name, "a").object_size == 0
     assert side.get_object_status(name, "a") == "ready"
+
+
+def test_object_is_replaced_only_in_the_place_of_a_known_instance(
+    side: SyncServiceClient, name: str, tmp_path: Path
+) -> None:
+    """Whoever comes second is told, and what is there stays whole."""
+    meta = ObjectMetaData(object_type=name, object_id="a", version="1")
+    first = side.replace_object(meta, 0, data=b"first")
+    assert first == side.get_object_metadata(name, "a").instance_id
+    with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
+        side.replace_object(meta, 0, data=b"late")
+    without_data = side.replace_object(meta, first)
+    path = tmp_path / "data"
+    path.write_bytes(b"second")
+    with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
+        side.replace_object_data(meta, path, first)
+    side.replace_object_data(meta, path, without_data)
+    assert side.read_object_data(side.get_object_metadata(name, "a")) == b"second"
 
 
 def test_change_of_the_metadata_loses_nothing(
