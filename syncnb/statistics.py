@@ -23,6 +23,7 @@ from syncnb.errors import (
     InvalidManifestError,
     InvalidMetaDataError,
     ObjectNotFoundError,
+    PreconditionFailedError,
     RequestRefusedError,
     WrongSideError,
 )
@@ -253,7 +254,8 @@ def acknowledge_reports(client: SyncServiceClient, reports: Sequence[ObjectMetaD
         The service does not take it.
     """
     for meta in reports:
-        with contextlib.suppress(RequestRefusedError):  # another collector was faster
+        # another collector was faster
+        with contextlib.suppress(RequestRefusedError, PreconditionFailedError):
             client.mark_object_consumed(meta)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Literal
 
-from syncnb.errors import AccessDeniedError, ObjectNotFoundError, RequestRefusedError
+from syncnb.errors import (
+    AccessDeniedError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    RequestRefusedError,
+)
 
 if TYPE_CHECKING:
     from syncnb.client.client import SyncServiceClient
@@ -20,8 +25,9 @@ def acknowledge(client: SyncServiceClient, meta_data: ObjectMetaData, mark: Mark
     """Mark an update, unless a newer version has arrived meanwhile; that one comes next.
 
     A service marks what it has when the call arrives (rest-api.md, 8.3), so the version is looked
-    at just before. After a call that broke nobody knows whether it was carried out, so a refusal
-    of a later one is looked at: if this version is not there any more, it was.
+    at just before; syncnb's own marks only the instance that the call names. After a call that
+    broke nobody knows whether it was carried out, so a refusal of a later one is looked at: if this
+    version is not there any more, it was.
 
     Parameters
     ----------
@@ -46,7 +52,7 @@ def acknowledge(client: SyncServiceClient, meta_data: ObjectMetaData, mark: Mark
         return
     try:
         marks[mark](meta_data)
-    except (RequestRefusedError, ObjectNotFoundError):
+    except (RequestRefusedError, ObjectNotFoundError, PreconditionFailedError):
         if _waits(client, meta_data) is True:
             raise
 

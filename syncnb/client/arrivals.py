@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from syncnb.client.calls import Calls
+from syncnb.client.checks import check_meta_data
 from syncnb.client.reading import values_of
 from syncnb.client.watched import Watched
 from syncnb.errors import InvalidMetaDataError
@@ -114,10 +115,12 @@ class ArrivalCalls(Calls):
         Parameters
         ----------
         meta_data : ObjectMetaData
-            Which object; `object_type` and `object_id` are read.
+            Which object; `object_type`, `object_id` and `instance_id` are read.
 
         Raises
         ------
+        PreconditionFailedError
+            The object is another instance by now, at a service that heeds ``If-Match``.
         RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
             The object is unknown or in another state; the service does not do it.
 
@@ -135,7 +138,7 @@ class ArrivalCalls(Calls):
         ...     node.get_object_status("note", "a")
         'objreceived'
         """
-        self._put(meta_data, "mark_object_received", "received")
+        self._mark(meta_data, "received")
 
     def mark_object_consumed(self, meta_data: ObjectMetaData) -> None:
         """Tell the sender that an application is done with an object; the copy here goes.
@@ -143,10 +146,12 @@ class ArrivalCalls(Calls):
         Parameters
         ----------
         meta_data : ObjectMetaData
-            Which object; `object_type` and `object_id` are read.
+            Which object; `object_type`, `object_id` and `instance_id` are read.
 
         Raises
         ------
+        PreconditionFailedError
+            The object is another instance by now, at a service that heeds ``If-Match``.
         RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
             The object is unknown or in another state; the service does not do it.
 
@@ -164,7 +169,7 @@ class ArrivalCalls(Calls):
         ...     published.wait("consumed")["status"].tolist()
         ['consumed']
         """
-        self._put(meta_data, "mark_object_consumed", "consumed")
+        self._mark(meta_data, "consumed")
 
     def mark_object_deleted(self, meta_data: ObjectMetaData) -> None:
         """Tell the sender that an application acted on the deletion of an object.
@@ -172,10 +177,12 @@ class ArrivalCalls(Calls):
         Parameters
         ----------
         meta_data : ObjectMetaData
-            Which object; `object_type` and `object_id` are read.
+            Which object; `object_type`, `object_id` and `instance_id` are read.
 
         Raises
         ------
+        PreconditionFailedError
+            The object is another instance by now, at a service that heeds ``If-Match``.
         RequestRefusedError, AccessDeniedError, ServiceError, ConnectionFailedError
             The object is unknown or in another state; the service does not do it.
 
@@ -194,7 +201,20 @@ class ArrivalCalls(Calls):
         ...         watched = node.watch_updated_objects("note", wait=1)
         ...     node.mark_object_deleted(found[0])
         """
-        self._put(meta_data, "mark_object_deleted", "deleted")
+        self._mark(meta_data, "deleted")
+
+    def _mark(self, meta_data: ObjectMetaData, mark: str) -> None:
+        """Mark the instance that is meant; one of 0 is whatever is there."""
+        check_meta_data(meta_data)
+        known = meta_data.instance_id
+        self._call(
+            "PUT",
+            meta_data.object_type,
+            meta_data.object_id,
+            mark,
+            headers={"If-Match": f'"{known}"'} if known else None,
+            operation=f"mark_object_{mark}",
+        )
 
 
 def _told(error: InvalidMetaDataError) -> None:

@@ -61,6 +61,7 @@ class Calls:
         operation: str,
         params: Mapping[str, str] | None = None,
         json: object = None,
+        headers: Mapping[str, str] | None = None,
         accept: tuple[int, ...] = (),
     ) -> requests.Response:
         """One request about a type, or about an object if there is an ID."""
@@ -74,6 +75,7 @@ class Calls:
             path,
             params=params,
             json=json,
+            headers=headers,
             operation=operation,
             subject=self._subject(object_type, object_id or ""),
             accept=accept,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
+from syncnb.client import acknowledging
 from syncnb.errors import InvalidMetaDataError, PreconditionFailedError
 from syncnb.metadata import (
     DestinationPolicy,
@@ -78,11 +80,11 @@ def test_object_is_replaced_only_in_the_place_of_a_known_instance(
 ) -> None:
     """Whoever comes second is told, and what is there stays whole."""
     meta = ObjectMetaData(object_type=name, object_id="a", version="1")
-    first = side.replace_object(meta, 0, data=b"first")
+    first = side.replace_object(meta, 0, data=b"first") or 0
     assert first == side.get_object_metadata(name, "a").instance_id
     with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
         side.replace_object(meta, 0, data=b"late")
-    without_data = side.replace_object(meta, first)
+    without_data = side.replace_object(meta, first) or 0
     path = tmp_path / "data"
     path.write_bytes(b"second")
     with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
@@ -225,6 +227,29 @@ def test_node_acknowledges_what_it_received(
     assert tombstone.deleted
     edge.mark_object_deleted(tombstone)
     wait_until(lambda: edge.get_objects(name) == [])
+
+
+def test_newer_version_is_not_marked_for_an_older_one(
+    cloud: SyncServiceClient,
+    edge: SyncServiceClient,
+    name: str,
+    wait_until: WaitUntil,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither by the call, nor if the newer one comes between its look and its call."""
+    meta = ObjectMetaData(object_type=name, object_id="a", dest_type="edge", version="1")
+    cloud.update_object(meta, data=b"old")
+    old = arrived(edge, name, wait_until)
+    cloud.update_object(replace(meta, version="2"), data=b"new")
+    wait_until(lambda: arrived(edge, name, wait_until).version == "2")
+    for mark in (edge.mark_object_received, edge.mark_object_consumed, edge.mark_object_deleted):
+        with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
+            mark(old)
+    looks = iter([True])
+    real = acknowledging._waits
+    monkeypatch.setattr(acknowledging, "_waits", lambda *about: next(looks, None) or real(*about))
+    acknowledging.acknowledge(edge, old, "consumed")
+    assert [m.version for m in edge.get_updated_objects(name)] == ["2"]
 
 
 def test_cloud_acknowledges_what_a_node_sent(

@@ -40,7 +40,8 @@ def _mark(name: str, word: str, what: str, section: str) -> Operation:
         path=f"{_OBJECT}/{word}",
         what=what,
         section=section,
-        answers={**DONE, **BAD, **FULL},
+        parameters=IF,
+        answers={**DONE, **BAD, **CHANGED, **FULL},
     )
 
 

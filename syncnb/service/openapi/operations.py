@@ -109,10 +109,10 @@ BAD = {400: Answer("The request is invalid: a line of English, or nothing, says 
 NONE = {404: Answer("There is nothing.")}
 LARGE = {413: Answer("The body is larger than this service takes.")}
 FULL = {507: Answer("The disk of the service is full: nothing was changed.")}
-CHANGED = {412: Answer("It is not what the condition names (RFC 9110, 13): nothing was stored.")}
+CHANGED = {412: Answer("It is not what the condition names (RFC 9110, 13): nothing was done.")}
 IF = (
-    header("If-Match", "Store only if this `ETag` is what is there, or `*`.", r'^("\d{1,19}"|\*)$'),
-    header("If-None-Match", "`*`: store only if nothing is there.", r'^("\d{1,19}"|\*)$'),
+    header("If-Match", "Only if this `ETag` is what is there, or `*`.", r'^("\d{1,19}"|\*)$'),
+    header("If-None-Match", "`*`: only if nothing is there.", r'^("\d{1,19}"|\*)$'),
 )
 SAME = {304: Answer("It is still what `If-None-Match` names.", headers=("ETag",))}
 WAIT = (

@@ -76,9 +76,9 @@ class Condition:
         if record is not None:
             tag = data_tag(record) if self.of_data else object_tag(record)
         if self.match is not None and not (tag and _holds_strongly(self.match, tag)):
-            raise Changed(f"{key} is {tag or 'not there'}, not {self.match}: nothing was stored")
+            raise Changed(f"{key} is {tag or 'not there'}, not {self.match}: nothing was done")
         if self.none_match is not None and tag and holds(self.none_match, tag):
-            raise Changed(f"{key} is there as {tag}: nothing was stored")
+            raise Changed(f"{key} is there as {tag}: nothing was done")
 
 
 def _joined(values: list[str]) -> str | None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from syncnb.service.core import Service
 from syncnb.service.exchange import Denied, empty
 from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import receiving, sending
+from syncnb.service.rest.conditions import Condition
 from syncnb.service.security import Access, object_access
 from syncnb.service.store import Key, Transaction
 
 MARKS = ("received", "consumed", "deleted", "activate", "policyreceived")
 
 
-async def mark(service: Service, identity: Identity, key: Key, operation: str) -> Response:
+async def mark(
+    service: Service, request: Request, identity: Identity, key: Key, operation: str
+) -> Response:
     """Carry out one of `MARKS`; all of them need full access, and none a right to write."""
     if operation == "policyreceived" and not service.is_css:
         return empty(400)
-    site = service.site
+    site, condition = service.site, Condition.of(request)
     caller = identity.user if identity.kind == "service" else None
 
     def change(tx: Transaction) -> None:
@@ -33,6 +37,7 @@ async def mark(service: Service, identity: Identity, key: Key, operation: str) -
         )
         if access is not Access.FULL:
             raise Denied
+        condition.check(tx, key)
         if operation == "received":
             receiving.mark_received(tx, key)
         elif operation == "consumed":

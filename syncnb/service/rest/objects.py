@@ -91,7 +91,7 @@ class Objects:
         if operation in MARKS:
             if method != "PUT":
                 return empty(405)
-            return await mark(self._service, identity, key, operation)
+            return await mark(self._service, request, identity, key, operation)
         handlers = _OPERATIONS.get(operation)
         if handlers is None:
             return empty(400 if method in ("GET", "PUT", "POST", "DELETE") else 405)

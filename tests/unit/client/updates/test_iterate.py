@@ -356,7 +356,7 @@ def test_version_that_is_replaced_while_it_is_read_makes_room_for_the_next(
     node: SyncServiceClient, kind: str, send: Send, wait_until: WaitUntil, awaited: bool
 ) -> None:
     """The block ends, nothing is acknowledged, and the program goes on with what is there."""
-    send("a")
+    send("a", kind.encode())  # bytes that no cache has
     read: list[int] = []
 
     def take(update: Update) -> None:
