@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from syncnb.publishing import publish_model as publish_model
     from syncnb.receiving import updates as updates
     from syncnb.receiving import updates_async as updates_async
+    from syncnb.statistics import Reporter as Reporter
     from syncnb.statistics import collect as collect
     from syncnb.statistics import report as report
     from syncnb.trusting import Trust as Trust
@@ -61,6 +62,7 @@ _HOME = {
     "PolicyService": "syncnb.metadata",
     "Publication": "syncnb.publication",
     "PublishedVersion": "syncnb.past",
+    "Reporter": "syncnb.statistics",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
     "Trust": "syncnb.trusting",
@@ -96,6 +98,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "PolicyService",
     "Publication",
     "PublishedVersion",
+    "Reporter",
     "SyncError",
     "SyncServiceClient",
     "Trust",

@@ -3,4 +3,6 @@
 from syncnb.statistics.acknowledging import acknowledge_reports as acknowledge_reports
 from syncnb.statistics.collecting import collect as collect
 from syncnb.statistics.collecting import gather as gather
+from syncnb.statistics.quantiles import quantiles as quantiles
+from syncnb.statistics.reporter import Reporter as Reporter
 from syncnb.statistics.reporting import report as report

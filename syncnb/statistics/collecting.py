@@ -159,8 +159,10 @@ def _read(client: SyncServiceClient, meta: ObjectMetaData) -> list[dict[str, Any
     """The rows of a report; None if it is none."""
     try:
         reported_at = _reported_at(meta)
-        lines = client.read_object_data(meta).decode().splitlines()
-        rows = [json.loads(line) for line in lines]
+        data = client.read_object_data(meta)
+        if _is_parquet(meta):
+            return _rows_of_stream(meta, data)
+        rows = [json.loads(line) for line in data.decode().splitlines()]
     except (ValueError, InvalidManifestError, ObjectNotFoundError):
         return None
     if not all(isinstance(row, dict) for row in rows):
@@ -171,4 +173,18 @@ def _read(client: SyncServiceClient, meta: ObjectMetaData) -> list[dict[str, Any
         "reported_at": reported_at or None,
         "object_id": meta.object_id,
     }
+    return [row | about for row in rows]
+
+
+def _is_parquet(meta: ObjectMetaData) -> bool:
+    manifest = Manifest.from_description(meta.description)
+    return manifest is not None and manifest.format == "parquet" and "stream" in manifest.extra
+
+
+def _rows_of_stream(meta: ObjectMetaData, data: bytes) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    about = {"node": meta.origin_id, "node_type": meta.origin_type, "object_id": meta.object_id}
+    rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(data)).to_pylist()
     return [row | about for row in rows]
