@@ -147,7 +147,8 @@ class LocalFleet:
         --------
         >>> with LocalFleet(nodes=1) as fleet:
         ...     sorted(fleet.environment("node1"))
-        ['SYNCNB_KEY', 'SYNCNB_NODE', 'SYNCNB_ORG_ID', 'SYNCNB_SECRET', 'SYNCNB_URL']
+        ['SYNCNB_KEY', 'SYNCNB_NODE', 'SYNCNB_ORG_ID', 'SYNCNB_SECRET', 'SYNCNB_SPOOL',
+         'SYNCNB_URL']
         """
         variables = {
             "SYNCNB_URL": self._urls[name],
@@ -157,7 +158,11 @@ class LocalFleet:
         return variables | (
             {"SYNCNB_ORG_ID": self.org_id, "SYNCNB_ARCHIVE": str(self.folder("archive"))}
             if name == "cloud"
-            else {"SYNCNB_ORG_ID": "", "SYNCNB_NODE": name}
+            else {
+                "SYNCNB_ORG_ID": "",
+                "SYNCNB_NODE": name,
+                "SYNCNB_SPOOL": str(self.folder(name) / "spool"),
+            }
         )
 
     def environment_file(self, name: str = "cloud") -> Path:
