@@ -45,7 +45,7 @@ log = logging.getLogger("syncnb")
 _SYNC = 1.0  # seconds after which what was written is synced
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds before what failed is tried again
 _LOOK_AROUND = 60.0  # seconds between two looks for what dead processes left
-_CLOSING = 5.0  # seconds to hand over what waits when a program ends
+_CLOSING = 10.0  # seconds to hand over what waits when a program ends
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE)
 _reporters: weakref.WeakSet[Reporter] = weakref.WeakSet()
 
@@ -379,7 +379,7 @@ class Reporter:
 
         Parameters
         ----------
-        timeout : float, default 5
+        timeout : float, default 10
             Seconds for what waits.
 
         Examples
@@ -677,7 +677,7 @@ def close_all(timeout: float = _CLOSING) -> None:
 
     Parameters
     ----------
-    timeout : float, default 5
+    timeout : float, default 10
         Seconds for what waits.
 
     Examples

@@ -24,7 +24,7 @@ from syncnb.statistics.segments import (
     Segment,
     encoded,
     lines_of,
-    parsed,
+    read_lines,
     sealed_name,
     segments_in,
     sync_folder,
@@ -393,14 +393,11 @@ def _write(fd: int, data: bytes, size: int) -> None:
 
 def _complete(path: Path) -> None:
     """Seal a segment whose process ended while it wrote."""
-    data = path.read_bytes()
-    whole = data.rfind(b"\n") + 1
-    lines = [line for line in map(parsed, lines_of(data)) if line is not None]
+    lines = read_lines(path)
     if not lines:
         path.unlink()
         return
-    with open(path, "r+b") as file:
-        file.truncate(whole)
+    with open(path, "rb") as file:
         os.fsync(file.fileno())
     first, last = lines[0].sequence, lines[-1].sequence
     path.rename(path.with_name(sealed_name(first, last, len(lines))))

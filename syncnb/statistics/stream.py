@@ -167,12 +167,7 @@ class Stream:
             return self.prepared
         with self.spool.holding:
             while segments := self.spool.take():
-                lines = [
-                    line
-                    for one in segments
-                    for line in read_lines(one.path)
-                    if line.sequence > self._state.last
-                ]
+                lines = [line for one in segments for line in read_lines(one.path)]
                 if lines:
                     self.prepared = self._prepared(lines, segments[-1].last)
                     self._note_size()

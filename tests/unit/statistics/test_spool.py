@@ -205,7 +205,7 @@ def test_full_disk_costs_the_rows_that_do_not_fit_and_no_other(
     """Nothing is raised, half a row is taken back, and it goes on when there is room again."""
     spool = spool_in(tmp_path)
     append(spool, 3)
-    write, room = os.write, [25]
+    write, room = os.write, [60]  # bytes: one row and a half
 
     def full(fd: int, data: bytes) -> int:
         if room[0] <= 0:
