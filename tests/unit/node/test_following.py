@@ -40,6 +40,7 @@ from .helpers import fresh, publish_raw
 WaitUntil = Callable[..., None]
 PROGRAM = """
 import sys
+import time
 import syncnb
 from syncnb.client import SyncServiceClient
 
@@ -47,8 +48,11 @@ url, key, secret, name, cache, versions = sys.argv[1:]
 client = SyncServiceClient(url, key=key, secret=secret)
 with syncnb.follow("a", object_type=name, client=client, cache=syncnb.Cache(cache)) as follower:
     for wanted in versions.split(","):
+        deadline = time.monotonic() + 60
         while follower.wait() != wanted.encode():
-            pass
+            if time.monotonic() > deadline:
+                sys.exit(f"{follower!r} never came to {wanted}")
+            time.sleep(0.01)
         print(wanted, flush=True)
     sys.stdin.readline()
 """
