@@ -191,6 +191,7 @@ def _updates(
         try:
             yield update
         finally:
+            update.refused()  # of a program without a with block
             update.close()
         if update.acknowledged:  # it stays in the list while other applications need it
             given.again(meta_data, math.inf)
