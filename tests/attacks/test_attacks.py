@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from syncnb import Publication
 from tests.unit.signing.conftest import key
 
 from . import files
@@ -100,6 +101,8 @@ def test_manifest_that_lies(
     stage.begin(guarded=False)
     attack(stage)
     refused(stage, error, words, version="latest" if attack is no_version else "2.0.0")
+    back = Publication.of(stage.kind, stage.name, client=stage.fleet.cloud).rollback(to="1.0.0")
+    back.wait("consumed", timeout=20)
 
 
 def unsigned(stage: Stage) -> None:
@@ -185,6 +188,8 @@ def refused(stage: Stage, error: str, words: str, version: str = "2.0.0") -> Non
     for _, message in stage.rows():
         assert re.search(words, message)
         assert "came in its place" in message
+    returned = Publication.of(stage.kind, stage.name, client=stage.fleet.cloud)
+    assert {row.status for row in returned.delivery_rows()} == {"failed"}
     for node in stage.fleet.nodes:
         listed = stage.fleet.node(node).get_updated_objects(stage.kind)
         assert stage.name in {meta.object_id for meta in listed}  # so nobody acknowledged it
