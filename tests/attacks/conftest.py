@@ -11,7 +11,7 @@ import pytest
 from syncnb import LocalFleet, Trust
 from tests.unit.signing.conftest import key
 
-from .stage import Program, Stage
+from .stage import Program, Stage, wait
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +34,7 @@ def program(
         "node1", str(Path(__file__).with_name("edge.py")), str(log), str(trust.path),
         env={"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"},
     )  # fmt: skip
+    wait(log.exists, running.poll, seconds=120)  # it loads many libraries
     yield Program(running, log)
     running.kill()
     running.wait()

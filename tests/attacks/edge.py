@@ -24,6 +24,7 @@ def main(log: Path, trust: str) -> None:
     """Serve a type without a trust, and one with it, and write down how each update ends."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * _PAGE
     resource.setrlimit(resource.RLIMIT_AS, (used + _MORE, used + _MORE))
+    log.touch()  # the libraries are loaded
     guarded = threading.Thread(target=serve, args=("guarded", trust, log))
     guarded.start()
     serve("open", False, log)

@@ -28,6 +28,14 @@ from tests.unit.signing.conftest import key
 GOOD = b"good"
 
 
+def wait(true: Callable[[], bool], show: Callable[[], object], seconds: float = 30) -> None:
+    """Wait for a condition, with a deadline and something to show when it passes."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, show()
+        time.sleep(0.02)
+
+
 @dataclass(frozen=True)
 class Program:
     """The program at the first node."""
@@ -37,7 +45,7 @@ class Program:
 
     def said(self, name: str, version: str) -> list[str]:
         """How its updates with this name and version ended."""
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        lines = self.log.read_text().splitlines()
         return [said for *what, said in map(json.loads, lines) if what == [name, version]]
 
 
@@ -68,7 +76,7 @@ class Stage:
             self.name, object_type=self.kind, client=self.fleet.node("node2"),
             trust=self.trust if guarded else False,
         )  # fmt: skip
-        assert self.follower.wait(20) == GOOD
+        assert self.follower.wait(30) == GOOD
         self.wait(lambda: self.said("1.0.0") == [repr(GOOD)])
 
     def publish(self, data: bytes, version: str, name: str = "") -> Publication:
@@ -130,10 +138,7 @@ class Stage:
 
     def wait(self, true: Callable[[], bool]) -> None:
         """Wait for a condition, with a deadline."""
-        deadline = time.monotonic() + 15
-        while not true():
-            assert time.monotonic() < deadline, (self.rows(), self.program.log.read_text()[-2000:])
-            time.sleep(0.02)
+        wait(true, lambda: (self.rows(), self.program.log.read_text()[-2000:]))
 
     def traces(self) -> list[Path]:
         """Files that the attack left anywhere that the programs may write to."""

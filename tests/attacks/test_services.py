@@ -33,6 +33,7 @@ def mixed(stage: Stage) -> None:
     stage.put(replace(two, description=one.description), data)
 
 
+@pytest.mark.xdist_group("attacks")
 @pytest.mark.parametrize("attack", [wrong_digest, mixed])
 def test_node_offers_no_data_of_another_digest(
     stage: Stage, attack: Callable[[Stage], None]
