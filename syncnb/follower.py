@@ -412,10 +412,20 @@ class Follower:
         if self._cache is None or manifest is None or manifest.sha256 not in self._cache:
             return
         try:
-            self._cache.keep(self._label, manifest.sha256, meta_data=update.meta_data.to_json())
+            self._cache.keep(
+                self._label,
+                manifest.sha256,
+                meta_data=update.meta_data.to_json(),
+                trust=self._vouching,
+            )
             self._kept_at = self._cache.changed(self._label)
         except OSError as error:
             log.warning("%r will not be there after a restart: %s", update, error)
+
+    @property
+    def _vouching(self) -> str:
+        """Which trust lets versions pass; empty for none."""
+        return str(self._trust.path.absolute()) if self._trust is not None else ""
 
     def _adopt(self) -> bool:
         """Take what this node has kept: before a restart, or by another process meanwhile."""
@@ -431,7 +441,9 @@ class Follower:
                 return False
             if str(kept["digest"]) not in self._cache:
                 return False  # somebody removed it
-            update = Update(meta, self.client, trust=self._trust, newest=False)
+            # What this trust let pass once may be old by now; what another one did may be replayed.
+            newest = kept.get("trust") != self._vouching
+            update = Update(meta, self.client, trust=self._trust, newest=newest)
             try:
                 model = self._load(update)
             except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.errors import (
     ConnectionFailedError,
+    InvalidManifestError,
     InvalidMetaDataError,
     ServiceUnavailableError,
     SyncError,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
     from syncnb.archive.opening import ArchiveSource
     from syncnb.signing.signers import SignerSource
+
+log = logging.getLogger("syncnb")
 
 _LONG_WAIT = 20.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
@@ -152,14 +156,15 @@ class Publication:
         Returns
         -------
         Publication
-            Of the version that is there now.
+            Of the version that is there now. Its manifest has no format if another tool published
+            it, or if what is there is broken: that can be looked at, and rolled back.
 
         Raises
         ------
         ObjectNotFoundError
             There is no such object.
-        InvalidManifestError, AccessDeniedError, ServiceError, ConnectionFailedError
-            Its manifest is broken; the service does not say.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
 
         Examples
         --------
@@ -171,9 +176,14 @@ class Publication:
         """
         client = client_or_default(client)
         meta = client.get_object_metadata(object_type, name)
-        manifest = Manifest.from_description(meta.description) or Manifest(
-            format="", codec="", sha256="", size=meta.object_size, text=meta.description
-        )
+        text = meta.description
+        try:
+            manifest = Manifest.from_description(text)
+        except InvalidManifestError as error:
+            log.warning("what is there as %s/%s is broken: %s", object_type, name, error)
+            manifest, text = None, ""
+        if manifest is None:
+            manifest = Manifest(format="", codec="", sha256="", size=meta.object_size, text=text)
         return cls(meta, manifest, client, archive=archive, signer=signer)
 
     @property

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
+import sys
 import tempfile
 import threading
 import time
@@ -11,8 +14,23 @@ from collections.abc import Callable
 
 import pytest
 
-from syncnb import LocalFleet, ObjectMetaData, Publication, SyncServiceClient, publish, updates
-from syncnb.errors import AccessDeniedError, DataError, LoadError, WaitTimeoutError
+from syncnb import (
+    LocalFleet,
+    Manifest,
+    ObjectMetaData,
+    Publication,
+    SyncServiceClient,
+    Update,
+    publish,
+    updates,
+)
+from syncnb.errors import (
+    AccessDeniedError,
+    DataError,
+    LoadError,
+    UntrustedDataError,
+    WaitTimeoutError,
+)
 from syncnb.feedback import MAX_REASON, OBJECT_TYPE, mark_of, reason_of, report_failure
 
 from .helpers import fresh, publish_raw
@@ -147,6 +165,89 @@ def test_exception_of_the_program_is_not_the_fault_of_the_data(fleet: LocalFleet
     time.sleep(0.3)
     assert not reports(fleet, name)
     assert status_at(published, "node1")[0] == "delivered"
+
+
+def wraps(update: Update) -> None:
+    with update:
+        try:
+            update.load()
+        except DataError as error:
+            raise RuntimeError("cannot go on") from error
+
+
+def ends(update: Update) -> None:
+    with update:
+        try:
+            update.load()
+        except DataError:
+            sys.exit(1)
+
+
+def looks_first(update: Update) -> None:
+    with update:
+        assert update.manifest is not None
+
+
+def has_no_block(update: Update) -> None:
+    with pytest.raises(DataError):
+        update.load()
+
+
+@pytest.mark.parametrize("program", [wraps, ends, looks_first, has_no_block])
+def test_refusal_is_told_however_the_program_is_written(
+    fleet: LocalFleet, wait_until: WaitUntil, program: Callable[[Update], None]
+) -> None:
+    """What `load` refused is the fault of what arrived, whatever becomes of the exception."""
+    name = fresh()
+    if program is looks_first:
+        broken = ObjectMetaData(
+            object_type=name, object_id="a", dest_type="edge", description='{"syncnb":{'
+        )
+        fleet.cloud.update_object(broken, data=b"odd")
+        published = Publication(
+            broken, Manifest(format="", codec="", sha256="", size=3), fleet.cloud
+        )
+    else:
+        published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    with contextlib.suppress(DataError, RuntimeError, SystemExit):
+        for update in updates(name, client=fleet.node("node1"), timeout=20):
+            try:
+                program(update)
+            finally:
+                assert not update.acknowledged
+            break
+    wait_until(lambda: status_at(published, "node1")[0] == "failed")
+    assert re.search("no Parquet file|no JSON", status_at(published, "node1")[1])
+
+
+def test_refusal_that_the_program_got_over_is_not_told(fleet: LocalFleet) -> None:
+    """It loads on the second try, and fails by itself then."""
+    name = fresh()
+    published = publish({"a"}, name, "a", format="pickle", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    update = next(updates(name, client=fleet.node("node1"), timeout=20))
+    with pytest.raises(ValueError, match="a bug"), update:  # noqa: PT012
+        with pytest.raises(UntrustedDataError):
+            update.load()
+        update.load(trusted=True)
+        raise ValueError("a bug")
+    time.sleep(0.3)
+    assert not reports(fleet, name)
+
+
+def test_publisher_sees_the_failure_of_what_came_in_its_place(
+    fleet: LocalFleet, wait_until: WaitUntil
+) -> None:
+    """Somebody else has stored it, so the table is all that the publisher has; it names both."""
+    name = fresh()
+    good = publish(b"good", name, "a", version="1.0.0", dest_type="edge", client=fleet.cloud)
+    publish_raw(fleet.cloud, name, b"odd", version="0.9.0", format="parquet").wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: status_at(good, "node1")[0] == "failed")
+    assert status_at(good, "node1")[1].startswith("version 0.9.0 came in its place: object ")
+    better = publish(b"better", name, "a", version="2.0.0", dest_type="edge", client=fleet.cloud)
+    better.wait("delivered")
+    assert status_at(better, "node1") == ("delivered", "")
 
 
 def test_report_that_no_node_sent_is_not_believed(fleet: LocalFleet) -> None:
