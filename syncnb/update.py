@@ -420,7 +420,8 @@ class Update:
         name = _file_name(manifest.file_name if manifest is not None else "")
 
         def download(path: Path) -> None:
-            self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
+            # It checks the manifest's digest. A cache looks at it again after a loss of power.
+            self.client.download_object_data(self.meta_data, path, durable=False)
 
         if cache is not False and manifest is not None and _SHA256.fullmatch(manifest.sha256):
             place = default_cache() if cache is True else cache
