@@ -42,6 +42,7 @@ class Parquet:
     name, version, suffix = "parquet", 1, ".parquet"
     libraries: Sequence[str] = ("pandas", "pyarrow", "polars", "geopandas")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame or a Table."""
