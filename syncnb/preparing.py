@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import platform
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from syncnb.archive.local import SPOOL
 from syncnb.codecs import Codec
 from syncnb.codecs.registry import versions
+from syncnb.dumping import digest_of, dump
 from syncnb.errors import InvalidMetaDataError
 from syncnb.manifest import MAX_SIZE, Manifest
 
@@ -35,7 +36,14 @@ class Prepared(NamedTuple):
 
 @contextmanager
 def prepared(
-    obj: object, codec: Codec, name: str, *, about: Mapping[str, Any], sbom: bool
+    obj: object,
+    codec: Codec,
+    name: str,
+    *,
+    about: Mapping[str, Any],
+    sbom: bool,
+    spool: Path | None = None,
+    synced: bool = False,
 ) -> Iterator[Prepared]:
     """Write an object with its codec; a file is its own, so that its size does not matter.
 
@@ -51,50 +59,60 @@ def prepared(
         More fields of the manifest.
     sbom : bool
         Whether the manifest is to say what is installed here.
+    spool : Path, optional
+        A folder that a file is to be copied into, for who keeps a copy anyway.
+    synced : bool, default False
+        Whether the file will be synced to the disk, which then begins at once.
 
     Yields
     ------
     Prepared
         The file is gone after the block, unless it was one before.
     """
+    about = {**about, "name": name, "file_name": f"{name}{codec.suffix}"}
     if isinstance(obj, Path) and getattr(codec, "in_place", False):
-        yield _described(obj, obj, codec, name, about=about, sbom=sbom, ours=False)
+        about["file_name"] = obj.name
+        with _copied(obj, codec, spool) as copy:
+            path, digest = copy or (obj, digest_of(obj))
+            manifest = _described(obj, path, digest, codec, about=about, sbom=sbom)
+            yield Prepared(path, manifest, ours=copy is not None)
         return
     with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
         path = Path(folder) / f"data{codec.suffix}"
-        codec.dump(obj, path)
-        yield _described(obj, path, codec, name, about=about, sbom=sbom, ours=True)
+        digest = dump(codec, obj, path, synced=synced)
+        manifest = _described(obj, path, digest, codec, about=about, sbom=sbom)
+        yield Prepared(path, manifest, ours=True)
+
+
+@contextmanager
+def _copied(obj: Path, codec: Codec, spool: Path | None) -> Iterator[tuple[Path, str] | None]:
+    """A copy of a file and its digest, if it is to be copied and there is room for it."""
+    with ExitStack() as stack:
+        copy = None
+        with suppress(OSError):  # who keeps files there says what is wrong with it
+            if spool is not None:
+                folder = tempfile.TemporaryDirectory(prefix=SPOOL, dir=spool)
+                path = Path(stack.enter_context(folder)) / "data"
+                copy = path, dump(codec, obj, path, synced=True)
+        yield copy
 
 
 def _described(
-    obj: object,
-    path: Path,
-    codec: Codec,
-    name: str,
-    *,
-    about: Mapping[str, Any],
-    sbom: bool,
-    ours: bool,
-) -> Prepared:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    obj: object, path: Path, digest: str, codec: Codec, *, about: Mapping[str, Any], sbom: bool
+) -> Manifest:
     is_path = isinstance(obj, Path)
     manifest = Manifest(
         format=codec.name,
         codec=f"{codec.name}/{codec.version}",
         sha256=digest,
         size=path.stat().st_size,
-        name=name,
-        file_name=obj.name if isinstance(obj, Path) and not ours else f"{name}{codec.suffix}",
         type="" if is_path else f"{type(obj).__module__}.{type(obj).__qualname__}",
         python=platform.python_version(),
         requires=versions(codec.libraries),
         commit=commit(),
         **about,
     )
-    if sbom:
-        manifest = replace(manifest, sbom=_installed(manifest))
-    return Prepared(path, manifest, ours)
+    return replace(manifest, sbom=_installed(manifest)) if sbom else manifest
 
 
 def commit() -> str:

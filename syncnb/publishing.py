@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from syncnb.archive import ArchiveKey
 from syncnb.archive.opening import archive_for
 from syncnb.bridges import Source, record, resolve
 from syncnb.client.connecting import client_or_default
@@ -152,12 +153,18 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     archive, wanted = archive_for(
         given["archive"], url=client.url, is_cloud=bool(client.org_id), of_client=client.archive
     )
-    with prepared(obj, codec, name, about=about, sbom=given["sbom"]) as (path, manifest, ours):
+    keeping = Keeping(archive=archive, wanted=wanted)
+    spool = None
+    if isinstance(obj, Path) and obj.is_file():
+        key = ArchiveKey(client.org_id, object_type, name)
+        spool = keeping.spool(key, obj.stat().st_size)
+    with prepared(
+        obj, codec, name, about=about, sbom=given["sbom"], spool=spool, synced=keeping.is_local
+    ) as (path, manifest, ours):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(
             path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
         )
-        keeping = Keeping(archive=archive, wanted=wanted)
         meta, sent = send(
             shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
         )

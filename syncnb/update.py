@@ -464,7 +464,8 @@ class Update:
 
         def download(path: Path) -> None:
             # The digest is named, since the service may say something else of the object by now.
-            self.client.download_object_data(self.meta_data, path, sha256=digest)
+            # A cache looks at it again after a loss of power.
+            self.client.download_object_data(self.meta_data, path, sha256=digest, durable=False)
 
         if cache is not False and digest is not None:
             place = default_cache() if cache is True else cache

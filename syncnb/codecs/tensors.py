@@ -29,6 +29,7 @@ class Safetensors:
     name, version, suffix = "safetensors", 1, ".safetensors"
     libraries: Sequence[str] = ("safetensors", "torch", "numpy")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a module of PyTorch, or a dict of str to tensors or arrays."""
