@@ -46,7 +46,11 @@ _IN_CLOUD = (
 _COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
 # A node that consumed an object had it delivered.
 _SHOWN = {"delivering": "sent"}  # what the table calls it
-_REACHED = {"delivered": ("delivered", "consumed"), "consumed": ("consumed",)}
+_REACHED = {
+    "delivered": ("delivered", "consumed"),
+    "consumed": ("consumed",),
+    "failed": ("failed",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,8 +257,8 @@ class Publication:
 
         Parameters
         ----------
-        status : {"consumed", "delivered"}
-            Where; what was consumed was delivered.
+        status : {"consumed", "delivered", "failed"}
+            Where; what was consumed was delivered. ``"failed"`` is for what nodes are to refuse.
         timeout : float, default 60
             Seconds to wait at the longest.
         nodes : int, optional

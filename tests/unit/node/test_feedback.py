@@ -227,6 +227,19 @@ def test_failure_is_in_the_log_of_who_waits(
     assert caplog.text.count(f"{name}/a failed at edge/node1") == 1
 
 
+def test_refusal_by_all_can_be_waited_for(fleet: LocalFleet) -> None:
+    """Of what was published to see it refused; not when one of two has done so."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    fail_at(fleet, name, "node1")
+    with pytest.raises(WaitTimeoutError, match=r"is not failed everywhere .* edge/node2: deliver"):
+        published.wait("failed", timeout=1.0)
+    fail_at(fleet, name, "node2")
+    failed = published.wait("failed", timeout=20)
+    assert failed["status"].tolist() == ["failed", "failed"]
+    assert all("Parquet" in message for message in failed["message"])
+
+
 def test_reason_is_short_and_tells_no_secret() -> None:
     """A library may put anything into its errors."""
     error = ValueError("x" * 5000 + "\x1b[31m")
