@@ -428,9 +428,12 @@ class Trust:
         rows = self.rows()
         said = [at for at, _ in enumerate(COLUMNS) if any(row[at] for row in rows)]
         head = "".join(f"<th style='text-align:left'>{escape(COLUMNS[at])}</th>" for at in said)
-        cells = "<td style='text-align:left;white-space:nowrap'>{}</td>"
+        # Of all, the fingerprint may be broken best: nobody reads it in one go.
+        looks = {at: "white-space:nowrap" if at else "word-break:break-all" for at in said}
+        cells = "<td style='text-align:left;{}'>{}</td>"
         body = "".join(
-            "<tr>" + "".join(cells.format(escape(row[at])) for at in said) + "</tr>" for row in rows
+            f"<tr>{''.join(cells.format(looks[at], escape(row[at])) for at in said)}</tr>"
+            for row in rows
         )
         title = f"<strong>{escape(repr(self)[1:-1])}</strong>"
         return f"<div style='overflow-x:auto'>{title}<table><tr>{head}</tr>{body}</table></div>"

@@ -15,7 +15,7 @@ from syncnb.metadata.times import format_time
 
 _LONGEST = 80  # characters of one field that are shown
 _DIGEST = re.compile("[0-9a-f]{64}")
-_SHOWN_OF_DIGEST = 12  # characters
+_SHOWN_OF_DIGEST = 8  # characters
 _HIDDEN = "unknown"  # members of a newer service: kept, but no field
 _NOTHING: tuple[object, ...] = ("", 0, None, (), {})
 _TABLE = "border-collapse:collapse;border:0;margin:0;color:inherit;font-size:13px;"

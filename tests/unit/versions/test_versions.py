@@ -236,7 +236,7 @@ def test_versions_are_listed_with_what_is_known(fleet: LocalFleet, name: str) ->
     html = found._repr_html_()
     assert "production" in html
     assert found[0].sha256 not in html  # which is wider than all else
-    assert f"{found[0].sha256[:12]}..." in html
+    assert f"{found[0].sha256[:8]}..." in html
     assert found[0].sha256 in found[0]._repr_html_()
     assert [v.version for v in versions("a@production", name, client=fleet.cloud)] == ["2"]
     assert versions("nothing", name, client=fleet.cloud) == []
