@@ -13,6 +13,10 @@ from syncnb.errors import InvalidMetaDataError, SelfCheckError
 
 MAX_SIZE = 2048  # bytes of the example in the manifest
 _ROWS = (5, 1)  # tried in this order
+_COMPARE = (
+    "compare the library versions in its manifest, and modules of your own that it uses, with what "
+    "is installed here"
+)
 
 
 class HasExample(Protocol):
@@ -183,13 +187,13 @@ def check_example(codec: Codec, model: Any, manifest: HasExample, subject: str) 
         raise SelfCheckError(
             subject,
             f"it cannot predict its own example ({type(error).__name__}: {error})",
-            "compare the library versions in its manifest with yours",
+            _COMPARE,
         ) from error
     if found := difference(expected, output):
         raise SelfCheckError(
             subject,
             f"it predicts other values than at its publisher: {found}",
-            "compare the library versions in its manifest with yours, or publish it again",
+            _COMPARE,
         )
 
 

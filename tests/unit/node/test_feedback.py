@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from pandas.testing import assert_frame_equal
 
 from syncnb import (
     LocalFleet,
@@ -326,6 +327,42 @@ def test_failure_is_in_the_log_of_who_waits(
     with caplog.at_level(logging.WARNING), pytest.raises(WaitTimeoutError):
         published.wait("consumed", timeout=1.5)
     assert caplog.text.count(f"{name}/a failed at edge/node1") == 1
+
+
+def test_refusal_by_all_can_be_waited_for(fleet: LocalFleet) -> None:
+    """Of what was published to see it refused; not when one of two has done so."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    fail_at(fleet, name, "node1")
+    with pytest.raises(WaitTimeoutError, match=r"is not failed everywhere .* edge/node2: deliver"):
+        published.wait("failed", timeout=1.0)
+    fail_at(fleet, name, "node2")
+    failed = published.wait("failed", timeout=20)
+    assert failed["status"].tolist() == ["failed", "failed"]
+    assert all("Parquet" in message for message in failed["message"])
+
+
+def test_refused_version_does_not_take_the_credit_of_the_next(fleet: LocalFleet) -> None:
+    """Services keep the statuses of an object, whatever its version: its table must not turn green."""
+    name = fresh()
+    good = publish(b"good", name, "a", version="1", dest_type="edge", client=fleet.cloud)
+    bad = publish_raw(fleet.cloud, name, b"odd", version="2", format="parquet")
+    for node in fleet.nodes:
+        fail_at(fleet, name, node)
+    refused = bad.wait("failed", timeout=20)
+    back = bad.rollback(to="1")
+    for node in fleet.nodes:
+        with next(updates(name, client=fleet.node(node), timeout=20)) as update:
+            assert update.load() == b"good"
+    back.wait("consumed", timeout=20)
+    assert_frame_equal(bad.status(), refused)
+    assert bad.done()
+    assert f"{name}/a 2, replaced by 1" in repr(bad)
+    with pytest.raises(
+        WaitTimeoutError, match="will not be, for 1 has taken its place: edge/node1: f"
+    ):
+        bad.wait("consumed", timeout=3600)
+    assert "replaced by another publication" in repr(good)  # which has the same version
 
 
 def test_reason_is_short_and_tells_no_secret() -> None:

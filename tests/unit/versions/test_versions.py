@@ -233,7 +233,11 @@ def test_versions_are_listed_with_what_is_known(fleet: LocalFleet, name: str) ->
     frame = found.to_pandas()
     assert frame["current"].tolist() == [False, True, False]
     assert str(frame["published"].dtype) == "datetime64[us, UTC]"
-    assert "production" in found._repr_html_()
+    html = found._repr_html_()
+    assert "production" in html
+    assert found[0].sha256 not in html  # which is wider than all else
+    assert f"{found[0].sha256[:8]}..." in html
+    assert found[0].sha256 in found[0]._repr_html_()
     assert [v.version for v in versions("a@production", name, client=fleet.cloud)] == ["2"]
     assert versions("nothing", name, client=fleet.cloud) == []
 
