@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.metadata
 import platform
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncnb.codecs import Codec
 from syncnb.codecs.registry import versions
 from syncnb.errors import InvalidMetaDataError
 from syncnb.manifest import MAX_SIZE, Manifest
 
+if TYPE_CHECKING:
+    from syncnb.signing import Signer
+
 _GIT_TIMEOUT = 1.0  # seconds
 _FOR_SIGNATURE = 1500  # bytes of a description
+_FOR_PROOF = 120  # of them, without the signature in it
 _FOR_STAMPS = 400  # bytes for the version, the sequence, the names
 
 
@@ -35,7 +41,13 @@ class Prepared(NamedTuple):
 
 @contextmanager
 def prepared(
-    obj: object, codec: Codec, name: str, *, about: Mapping[str, Any], sbom: bool
+    obj: object,
+    codec: Codec,
+    name: str,
+    *,
+    about: Mapping[str, Any],
+    sbom: bool,
+    signer: Signer | None = None,
 ) -> Iterator[Prepared]:
     """Write an object with its codec; a file is its own, so that its size does not matter.
 
@@ -51,35 +63,44 @@ def prepared(
         More fields of the manifest.
     sbom : bool
         Whether the manifest is to say what is installed here.
+    signer : Signer, optional
+        Will sign the manifest, which takes room.
 
     Yields
     ------
     Prepared
         The file is gone after the block, unless it was one before.
+
+    Warns
+    -----
+    UserWarning
+        The manifest has no room for the example, which is left out.
     """
+
+    def described(path: Path, *, ours: bool) -> Prepared:
+        manifest = _without_long_example(
+            _manifest(obj, path, codec, name, about=about, ours=ours), signer
+        )
+        if sbom:
+            manifest = replace(manifest, sbom=_installed(manifest))
+        return Prepared(path, manifest, ours)
+
     if isinstance(obj, Path) and getattr(codec, "in_place", False):
-        yield _described(obj, obj, codec, name, about=about, sbom=sbom, ours=False)
+        yield described(obj, ours=False)
         return
     with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
         path = Path(folder) / f"data{codec.suffix}"
         codec.dump(obj, path)
-        yield _described(obj, path, codec, name, about=about, sbom=sbom, ours=True)
+        yield described(path, ours=True)
 
 
-def _described(
-    obj: object,
-    path: Path,
-    codec: Codec,
-    name: str,
-    *,
-    about: Mapping[str, Any],
-    sbom: bool,
-    ours: bool,
-) -> Prepared:
+def _manifest(
+    obj: object, path: Path, codec: Codec, name: str, *, about: Mapping[str, Any], ours: bool
+) -> Manifest:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     is_path = isinstance(obj, Path)
-    manifest = Manifest(
+    return Manifest(
         format=codec.name,
         codec=f"{codec.name}/{codec.version}",
         sha256=digest,
@@ -92,9 +113,25 @@ def _described(
         commit=commit(),
         **about,
     )
-    if sbom:
-        manifest = replace(manifest, sbom=_installed(manifest))
-    return Prepared(path, manifest, ours)
+
+
+def _without_long_example(manifest: Manifest, signer: Signer | None) -> Manifest:
+    """The example goes first if the manifest is too long: without it a node misses one check."""
+    if not manifest.example:
+        return manifest
+    room = MAX_SIZE - _FOR_STAMPS
+    if signer is not None:
+        room -= _FOR_PROOF + len(base64.b64encode(signer.public_key))
+    with_it, without = manifest.size_of_description(), replace(manifest, example={})
+    if with_it <= room:
+        return manifest
+    warnings.warn(
+        f"the example of {manifest.name!r} is left out, since the manifest would have "
+        f"{with_it} bytes and has room for {room}: nodes do not compare what the model predicts "
+        "with what it predicts here. Give fewer or shorter rows as example=, or shorten the rest",
+        stacklevel=2,
+    )
+    return without
 
 
 def commit() -> str:

@@ -66,7 +66,9 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it.
+        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
+        compare predictions with. If these are too long for the manifest, a warning says that they
+        are left out.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False
@@ -152,7 +154,11 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     archive, wanted = archive_for(
         given["archive"], url=client.url, is_cloud=bool(client.org_id), of_client=client.archive
     )
-    with prepared(obj, codec, name, about=about, sbom=given["sbom"]) as (path, manifest, ours):
+    with prepared(obj, codec, name, about=about, sbom=given["sbom"], signer=signer) as (
+        path,
+        manifest,
+        ours,
+    ):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(
             path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
