@@ -67,7 +67,9 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it.
+        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
+        compare predictions with. If these are too long for the manifest, a warning says that they
+        are left out.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False
@@ -159,7 +161,14 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
         key = ArchiveKey(client.org_id, object_type, name)
         spool = keeping.spool(key, obj.stat().st_size)
     with prepared(
-        obj, codec, name, about=about, sbom=given["sbom"], spool=spool, synced=keeping.is_local
+        obj,
+        codec,
+        name,
+        about=about,
+        sbom=given["sbom"],
+        signer=signer,
+        spool=spool,
+        synced=keeping.is_local,
     ) as (path, manifest, ours):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(

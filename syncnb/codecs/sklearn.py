@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile
 from syncnb.codecs.audit import in_words
 from syncnb.codecs.examples import ask
 from syncnb.codecs.registry import Loading, is_instance
-from syncnb.codecs.skops_files import number
+from syncnb.codecs.skops_canonical import canonical
 from syncnb.codecs.skops_limits import check_size
 from syncnb.errors import (
     LoadError,
@@ -58,15 +58,17 @@ class Skops:
         from skops.io import dump
         from skops.io.exceptions import UnsupportedTypeException
 
+        rough = path.with_name(f"{path.name}.rough")
         try:
-            dump(obj, path)
+            dump(obj, rough)
         except (UnsupportedTypeException, AttributeError, TypeError) as error:
             raise ModelError(
                 f"this {type(obj).__name__}",
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
-        number(path)
+        canonical(rough, path)
+        rough.unlink()
         unknown = _unknown(path)
         if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
             raise ModelError(
