@@ -146,9 +146,8 @@ class LocalFleet:
         Examples
         --------
         >>> with LocalFleet(nodes=1) as fleet:
-        ...     sorted(fleet.environment("node1"))
-        ['SYNCNB_KEY', 'SYNCNB_NODE', 'SYNCNB_ORG_ID', 'SYNCNB_SECRET', 'SYNCNB_SPOOL',
-         'SYNCNB_URL']
+        ...     ", ".join(name.removeprefix("SYNCNB_") for name in fleet.environment("node1"))
+        'URL, KEY, SECRET, ORG_ID, NODE, CACHE, SPOOL'
         """
         variables = {
             "SYNCNB_URL": self._urls[name],
@@ -161,6 +160,7 @@ class LocalFleet:
             else {
                 "SYNCNB_ORG_ID": "",
                 "SYNCNB_NODE": name,
+                "SYNCNB_CACHE": str(self.folder(name) / "cache"),
                 "SYNCNB_SPOOL": str(self.folder(name) / "spool"),
             }
         )

@@ -1,1 +1,1 @@
-"""Tests of what nodes learn: reporting, collecting, tables, understanding."""
+"""What nodes reported, and what it says."""
