@@ -3,4 +3,7 @@
 from syncnb.statistics.acknowledging import acknowledge_reports as acknowledge_reports
 from syncnb.statistics.collecting import collect as collect
 from syncnb.statistics.collecting import gather as gather
+from syncnb.statistics.fetching import fetch_reports as fetch_reports
 from syncnb.statistics.reporting import report as report
+from syncnb.statistics.reports import Report as Report
+from syncnb.statistics.reports import Unreadable as Unreadable

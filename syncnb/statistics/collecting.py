@@ -13,10 +13,12 @@ from syncnb.errors import InvalidManifestError, ObjectNotFoundError, WrongSideEr
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
 from syncnb.statistics.acknowledging import acknowledge_reports
-from syncnb.statistics.columns import COLUMNS
+from syncnb.statistics.columns import COLUMNS as ALL
 
 if TYPE_CHECKING:
     import pandas as pd
+
+COLUMNS = ALL[:4]
 
 
 def collect(
