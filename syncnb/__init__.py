@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from syncnb.receiving import updates as updates
     from syncnb.receiving import updates_async as updates_async
     from syncnb.statistics import collect as collect
+    from syncnb.statistics import collect_batches as collect_batches
     from syncnb.statistics import report as report
     from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
@@ -67,6 +68,7 @@ _HOME = {
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
+    "collect_batches": "syncnb.statistics",
     "connect": "syncnb.client",
     "current": "syncnb.following",
     "follow": "syncnb.following",
@@ -102,6 +104,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "Update",
     "WebhookReceiver",
     "collect",
+    "collect_batches",
     "connect",
     "current",
     "follow",

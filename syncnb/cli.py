@@ -233,7 +233,9 @@ def _collect(options: argparse.Namespace) -> int:
             frame, reports = _collect_to_csv(options, client)
             print(f"{len(frame)} rows are in {options.csv}")
         else:
-            frame, reports = gather(options.type, client, timeout=options.timeout)
+            frame, reports = gather(
+                options.type, client, timeout=options.timeout, consume=not options.keep
+            )
             if options.json:
                 print(frame.to_json(orient="records", lines=True, date_format="iso"), end="")
             else:
@@ -254,7 +256,7 @@ def _collect_to_csv(
         _written("--csv", options.csv, "name a file that can be written"),
         whole_file(options.csv) as file,  # before anything is waited for
     ):
-        found = gather(options.type, client, timeout=options.timeout)
+        found = gather(options.type, client, timeout=options.timeout, consume=not options.keep)
         found[0].to_csv(file, index=False)
     return found
 

@@ -2,6 +2,7 @@
 
 from syncnb.statistics.acknowledging import acknowledge_reports as acknowledge_reports
 from syncnb.statistics.collecting import collect as collect
+from syncnb.statistics.collecting import collect_batches as collect_batches
 from syncnb.statistics.collecting import gather as gather
 from syncnb.statistics.fetching import fetch_reports as fetch_reports
 from syncnb.statistics.reporting import report as report

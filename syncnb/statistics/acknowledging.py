@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 
 from syncnb.client import SyncServiceClient
-from syncnb.errors import PreconditionFailedError, RequestRefusedError
 from syncnb.metadata import ObjectMetaData
 
 
@@ -32,7 +30,4 @@ def acknowledge_reports(client: SyncServiceClient, metas: Iterable[ObjectMetaDat
     >>> with LocalFleet(nodes=0) as fleet:
     ...     acknowledge_reports(fleet.cloud, [])
     """
-    for meta in metas:
-        # another collector was faster
-        with contextlib.suppress(RequestRefusedError, PreconditionFailedError):
-            client.mark_object_consumed(meta)
+    client.mark_objects_consumed(metas)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,9 +11,12 @@ if TYPE_CHECKING:
 COLUMNS = (
     "node", "node_type", "reported_at", "object_id", "sequence", "stream", "model_version",
 )  # fmt: skip
+SAME = ("node", "node_type", "object_id", "stream")  # in all rows of an object
+DIFFERENT = ("reported_at", "sequence", "model_version")  # from row to row
 OF_STREAMS = ("sequence", "stream", "model_version")  # empty in what `report` sends
 
 
+@cache
 def column_types() -> dict[str, pa.DataType]:
     """The Arrow types of `COLUMNS`, in their order.
 

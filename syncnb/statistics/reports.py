@@ -137,7 +137,7 @@ class Unreadable:
     reason : str
         Why, in a sentence for people.
     path : Path or None
-        A copy of its data, until the iterator that yielded this is closed; None if there is none.
+        A copy of its data, until the iterator that yielded this goes on; None if there is none.
     ours : bool
         Whether it says that it is a report: then it is set aside and acknowledged. Anything else
         is left where it is, for the program that it is meant for.
