@@ -8,3 +8,6 @@ from syncnb.statistics.fetching import fetch_reports as fetch_reports
 from syncnb.statistics.reporting import report as report
 from syncnb.statistics.reports import Report as Report
 from syncnb.statistics.reports import Unreadable as Unreadable
+from syncnb.statistics.table import StatisticsTable as StatisticsTable
+from syncnb.statistics.table import TableInfo as TableInfo
+from syncnb.statistics.table import TableUpdate as TableUpdate
