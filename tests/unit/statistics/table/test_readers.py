@@ -26,7 +26,7 @@ def grown(fleet: LocalFleet, tmp_path_factory: pytest.TempPathFactory) -> Statis
     """Two days; later a column more, and floats where integers were."""
     root, kind = tmp_path_factory.mktemp("grown") / "table", "grown"
     node, table = fleet.node("node1"), StatisticsTable(root)
-    rows = [
+    rows: list[tuple[int, list[Any], datetime, str]] = [
         (1, [1, 2], NOW - timedelta(days=1), "value"),
         (3, [2.5, None], NOW, "value"),
         (5, ["warm"], NOW, "state"),
