@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from syncnb.publishing import publish_model as publish_model
     from syncnb.receiving import updates as updates
     from syncnb.receiving import updates_async as updates_async
+    from syncnb.statistics import Reporter as Reporter
     from syncnb.statistics import StatisticsTable as StatisticsTable
     from syncnb.statistics import collect as collect
     from syncnb.statistics import collect_batches as collect_batches
@@ -63,6 +64,7 @@ _HOME = {
     "PolicyService": "syncnb.metadata",
     "Publication": "syncnb.publication",
     "PublishedVersion": "syncnb.past",
+    "Reporter": "syncnb.statistics",
     "StatisticsTable": "syncnb.statistics.table",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
@@ -100,6 +102,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "PolicyService",
     "Publication",
     "PublishedVersion",
+    "Reporter",
     "StatisticsTable",
     "SyncError",
     "SyncServiceClient",

@@ -29,6 +29,7 @@ from syncnb.errors import (
     SyncError,
     TransferBrokenError,
 )
+from syncnb.in_use import note_use
 from syncnb.loading import codec_for
 from syncnb.metadata import ObjectMetaData
 from syncnb.update import Update
@@ -156,7 +157,7 @@ class Follower:
         NotReadyError
             There is none yet.
         """
-        return self._loaded().model
+        return self._handed_out(self._loaded())
 
     @property
     def version(self) -> str:
@@ -212,10 +213,10 @@ class Follower:
         """
         now = self._now
         if now is not None:
-            return now.model
+            return self._handed_out(now)
         with self._changed:
             self._changed.wait_for(lambda: self._now is not None or self.closed, timeout)
-        return self._loaded(timeout).model
+        return self._handed_out(self._loaded(timeout))
 
     def close(self) -> None:
         """Follow no more: a wait is broken off at once, a load under way has ten seconds.
@@ -276,6 +277,10 @@ class Follower:
         title = html.escape(f"{self.object_type}/{self.object_id}")
         return f"<table><caption>{title}</caption>{body}</table>"
 
+    def _handed_out(self, now: _Loaded) -> Any:
+        note_use(self.object_type, self.object_id, now.update.version)
+        return now.model
+
     def _loaded(self, timeout: float = 0.0) -> _Loaded:
         if self._now is not None:
             return self._now
@@ -310,7 +315,7 @@ class Follower:
 
     def _take(self, meta: ObjectMetaData) -> None:
         """Load and check a version beside the one in use, exchange them, and acknowledge."""
-        update = Update(meta, self.client, trust=self._trust)
+        update = Update(meta, self.client, trust=self._trust, aside=True)
         if meta.deleted:
             self._acknowledge(update)
             if self._cache is not None:
@@ -431,7 +436,7 @@ class Follower:
                 return False
             if str(kept["digest"]) not in self._cache:
                 return False  # somebody removed it
-            update = Update(meta, self.client, trust=self._trust, newest=False)
+            update = Update(meta, self.client, trust=self._trust, newest=False, aside=True)
             try:
                 model = self._load(update)
             except BaseException:

@@ -26,6 +26,7 @@ from syncnb.errors import (
     SettingsError,
     SyncError,
 )
+from syncnb.in_use import note_use
 from syncnb.key_statements import checked
 from syncnb.leases import Lease
 from syncnb.loading import check_libraries, codec_for, load
@@ -59,6 +60,10 @@ class Update:
         Takes note of it before it is acknowledged.
     trust : Trust, optional
         Decides before any data are fetched whether they may be used.
+    newest : bool, default True
+        Whether an older one than was seen before is a replay.
+    aside : bool, default False
+        Whether it is loaded to be looked at, and is not yet the version in use.
 
     Examples
     --------
@@ -75,9 +80,10 @@ class Update:
         trust: Trust | None = None,
         *,
         newest: bool = True,
+        aside: bool = False,
     ) -> None:
         self.meta_data, self.client, self.trust = meta_data, client, trust
-        self._newest = newest
+        self._newest, self._aside = newest, aside
         self._checked: tuple[Manifest | None] | None = None
         self._processed = processed
         self._lease: Lease | None = None
@@ -210,7 +216,10 @@ class Update:
             check_libraries(self._subject, manifest, codec)
             lease = self._fetched(manifest, cache)
             trusted = trusted or self._vouched
-            return load(self._subject, lease, manifest, codec, trusted=trusted)
+            loaded = load(self._subject, lease, manifest, codec, trusted=trusted)
+        if not self._aside:
+            note_use(self.meta_data.object_type, self.name, self.version)
+        return loaded
 
     def save(self, folder: Path | str) -> Path:
         """Keep the data, checked, as a file in a folder.

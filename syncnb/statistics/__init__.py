@@ -5,6 +5,8 @@ from syncnb.statistics.collecting import collect as collect
 from syncnb.statistics.collecting import collect_batches as collect_batches
 from syncnb.statistics.collecting import gather as gather
 from syncnb.statistics.fetching import fetch_reports as fetch_reports
+from syncnb.statistics.quantiles import quantiles as quantiles
+from syncnb.statistics.reporter import Reporter as Reporter
 from syncnb.statistics.reporting import report as report
 from syncnb.statistics.reports import Report as Report
 from syncnb.statistics.reports import Unreadable as Unreadable

@@ -1,0 +1,1 @@
+"""Tests of what nodes learn: reporting, collecting, tables, understanding."""
