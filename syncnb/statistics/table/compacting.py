@@ -13,6 +13,7 @@ from syncnb.statistics.table.place import Found, Place
 from syncnb.statistics.table.reading import live_files
 from syncnb.statistics.table.schemas import fitted
 from syncnb.statistics.table.staging import ROW_GROUP, show_schema, stage_one
+from syncnb.statistics.table.state import State
 from syncnb.statistics.table.updating import Clock, Updater
 
 if TYPE_CHECKING:
@@ -83,18 +84,16 @@ def _replace(
     counts: dict[str, int] = {}
     file = stage_one(place, _tables(place, schema, files, counts), schema, bucket, number)
     removes = tuple(Removed(name=one.name, rows=counts[one.name], size=one.size) for one in files)
-    while _are_there(place, log, files):
-        at = clock().isoformat(timespec="seconds")
-        entry = Entry(kind="compact", at=at, adds=(file,), removes=removes, writer=new_writer())
-        if updater.compacted(entry):
+    at = clock().isoformat(timespec="seconds")
+    entry = Entry(kind="compact", at=at, adds=(file,), removes=removes, writer=new_writer())
+    while _are_there(place, state := log.state(), files):
+        if updater.compacted(entry, state.number + 1):
             return True
-        log.state()
     place.remove(staged(file.staged))  # another compaction was faster
     return False
 
 
-def _are_there(place: Place, log: Log, files: Sequence[Found]) -> bool:
-    state = log.state()
+def _are_there(place: Place, state: State, files: Sequence[Found]) -> bool:
     going = {one.name for entry in state.pending.values() for one in entry.removes}
     names = {one.name for one in place.names(f"day={day_of(files[0].name)}")} - going
     return all(one.name in names for one in files)

@@ -51,16 +51,25 @@ class Log:
             self._apply(state, data)
         return state
 
-    def append(self, one: Entry) -> bool:
-        """Make an entry the next after `state`.
+    def append(self, one: Entry, number: int) -> bool:
+        """Make an entry.
+
+        Parameters
+        ----------
+        one : Entry
+            What it says.
+        number : int
+            The next after the state that it was made for.
 
         Returns
         -------
         bool
-            False if somebody else was faster.
+            False if somebody else was faster: then what it says may not be right any more.
         """
         state = self.state() if self._state is None else self._state
-        if not self._place.create(entry(state.number + 1), one.to_bytes()):
+        if state.number + 1 != number:
+            return False
+        if not self._place.create(entry(number), one.to_bytes()):
             return False
         state.apply(one)
         return True

@@ -23,6 +23,7 @@ from syncnb.statistics.table.place import Place
 from syncnb.statistics.table.planning import Plan, plan
 from syncnb.statistics.table.setting_aside import set_aside
 from syncnb.statistics.table.staging import show_schema, stage
+from syncnb.statistics.table.state import State
 
 Acknowledge = Callable[[Sequence[ObjectMetaData]], None]
 Clock = Callable[[], datetime]
@@ -111,10 +112,15 @@ class Updater:
         self._place, self._log, self._clock = place, log, clock
         self._org_id, self._acknowledge = org_id, acknowledge
 
-    def finish(self) -> None:
-        """Carry out what earlier entries say and is not done."""
-        for number, entry in list(self._log.state().pending.items()):
-            self._carry_out(number, entry)
+    def finish(self) -> State:
+        """Carry out what earlier entries say and is not done; returns the state after it."""
+        while True:
+            state = self._log.state()
+            before = state.number
+            for number, entry in list(state.pending.items()):
+                self._carry_out(number, entry)
+            if self._log.state().number == before:
+                return state
 
     def commit(self, reports: Sequence[Report], bad: Sequence[Taken] = ()) -> TableUpdate:
         """Bring reports into the table, and acknowledge them.
@@ -127,9 +133,7 @@ class Updater:
             What was set aside already, and is to be acknowledged.
         """
         while True:
-            self.finish()
-            state, now = self._log.state(), self._clock()
-
+            state, now = self.finish(), self._clock()
             look_up = partial(stored, self._place, state.schema, now)
             made = plan(state, self._org_id, reports, look_up)
             new = [one for one in bad if not state.has(one.key)]
@@ -137,8 +141,8 @@ class Updater:
             if not made.taken and not new:
                 break
             number = state.number + 1
-            entry = self._staged(made, number, now, new)
-            if self._log.append(entry):
+            entry = self._staged(made, state, now, new)
+            if self._log.append(entry, number):
                 self._carry_out(number, entry)
                 break
             for file in entry.adds:  # somebody was faster, perhaps with the same reports
@@ -165,29 +169,28 @@ class Updater:
         if not old:
             return
         state = self._log.state()
+        number = state.number + 1
         wanted = {staged(file.staged) for e in state.pending.values() for file in e.adds}
         names = tuple(name.rsplit("/", 1)[1] for name in old if name not in wanted)
         entry = Entry(kind="clean", at=self._at(), clean=names, writer=new_writer())
-        if names and self._log.append(entry):
+        if names and self._log.append(entry, number):
             for name in names:
                 self._place.remove(staged(name))
 
-    def compacted(self, entry: Entry) -> bool:
+    def compacted(self, entry: Entry, number: int) -> bool:
         """Log a compaction and carry it out; False if there is another entry meanwhile."""
-        number = self._log.state().number + 1
-        if not self._log.append(entry):
+        if not self._log.append(entry, number):
             return False
         self._carry_out(number, entry)
         return True
 
-    def _staged(self, made: Plan, number: int, now: datetime, bad: Iterable[Taken]) -> Entry:
+    def _staged(self, made: Plan, state: State, now: datetime, bad: Iterable[Taken]) -> Entry:
         for taken, table in made.aside:
             set_aside(self._place, taken, table)
-        state = self._log.state()
         return Entry(
             kind="append",
             at=now.isoformat(timespec="seconds"),
-            adds=stage(self._place, made.fitted(), number, now),
+            adds=stage(self._place, made.fitted(), state.number + 1, now),
             objects=(*made.taken, *bad),
             schema=made.grew(state),
             wide=tuple(sorted(made.wide - state.wide)),
@@ -205,8 +208,9 @@ class Updater:
             if self._acknowledge is None or entry.objects[0].org_id != self._org_id:
                 return  # for an updater that can reach the service
             self._acknowledge([one.meta for one in entry.objects])
-        while number in self._log.state().pending:
-            if self._log.append(Entry(kind="done", at=self._at(), of=number, writer=new_writer())):
+        while number in (state := self._log.state()).pending:
+            done = Entry(kind="done", at=self._at(), of=number, writer=new_writer())
+            if self._log.append(done, state.number + 1):
                 return
 
     def _at(self) -> str:

@@ -1,8 +1,8 @@
-"""A place that fails at its n-th call, before it is done or after."""
+"""A place where something happens at the n-th call, before it is done or after."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ class CrashError(BaseException):
 
 
 class FragilePlace(LocalPlace):
-    """Crashes at the n-th call that changes something.
+    """Crashes, or lets something else happen, at the n-th call that changes something.
 
     Parameters
     ----------
@@ -25,11 +25,15 @@ class FragilePlace(LocalPlace):
         Which call, counted from 0.
     after : bool
         Whether what was called for is done by then.
+    then : callable, optional
+        What happens, instead of a crash.
     """
 
-    def __init__(self, root: Path, at: int, *, after: bool) -> None:
+    def __init__(
+        self, root: Path, at: int, *, after: bool, then: Callable[[], object] | None = None
+    ) -> None:
         super().__init__(root)
-        self._left, self._after = at, after
+        self._left, self._after, self._then = at, after, then or _crash
 
     def create(self, name: str, data: bytes) -> bool:
         with self._step():
@@ -53,10 +57,14 @@ class FragilePlace(LocalPlace):
         crash = self._left == 0
         self._left -= 1
         if crash and not self._after:
-            raise CrashError
+            self._then()
         yield
-        if crash:
-            raise CrashError
+        if crash and self._after:
+            self._then()
+
+
+def _crash() -> None:
+    raise CrashError
 
 
 def crashes(work: Any) -> bool:

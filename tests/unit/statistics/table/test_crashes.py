@@ -50,6 +50,40 @@ def test_update_that_is_killed_at_any_step_neither_loses_nor_doubles(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_second_updater_at_any_step_of_the_first_brings_nothing_twice(
+    fleet: LocalFleet, tmp_path: Path, wait_until: WaitUntil, *, after: bool
+) -> None:
+    """Both have fetched the same reports; the second does all of its update in between."""
+    node = fleet.node("node1")
+    kinds = [f"second.{after}.{step}" for step in range(STEPS)]
+    for kind in kinds:
+        send_lines(node, kind, f"{kind}.a", [{"value": 1}, {"value": 2}])
+        send_stream(node, kind, f"{kind}-s", 1, [3, 4, 5])
+        send_lines(node, kind, f"{kind}.odd", [{"value": "text"}])
+    for kind in kinds:
+        wait_until(lambda kind=kind: len(waiting(fleet, kind)) == 3)
+    met = 0
+    for step, kind in enumerate(kinds):
+        root = tmp_path / kind
+        second: list[int] = []
+
+        def update(root: Path = root, kind: str = kind, second: list[int] = second) -> None:
+            second.append(StatisticsTable(root).update(kind, client=fleet.cloud).rows)
+
+        first = StatisticsTable(FragilePlace(root, step, after=after, then=update))
+        rows = first.update(kind, client=fleet.cloud).rows
+        assert rows + sum(second) == 5, step
+        met += bool(second)
+        table = StatisticsTable(root)
+        assert sorted(table.read()["value"]) == [1, 2, 3, 4, 5], step
+        assert table.info().set_aside == 1
+        assert not table.info().waiting
+        assert not list(root.glob("_staged/*"))
+        assert table.update(kind, client=fleet.cloud).rows == 0
+    assert 6 < met < STEPS
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_compaction_that_is_killed_at_any_step_neither_loses_nor_doubles(
     fleet: LocalFleet, tmp_path: Path, wait_until: WaitUntil, *, after: bool
 ) -> None:
