@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from syncnb.receiving import updates as updates
     from syncnb.receiving import updates_async as updates_async
     from syncnb.statistics import Reporter as Reporter
+    from syncnb.statistics import StatisticsTable as StatisticsTable
     from syncnb.statistics import collect as collect
+    from syncnb.statistics import collect_batches as collect_batches
     from syncnb.statistics import report as report
     from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
@@ -63,12 +65,14 @@ _HOME = {
     "Publication": "syncnb.publication",
     "PublishedVersion": "syncnb.past",
     "Reporter": "syncnb.statistics",
+    "StatisticsTable": "syncnb.statistics.table",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
     "Trust": "syncnb.trusting",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
+    "collect_batches": "syncnb.statistics",
     "connect": "syncnb.client",
     "current": "syncnb.following",
     "follow": "syncnb.following",
@@ -99,12 +103,14 @@ __all__ = [  # a test holds it equal to what _HOME has
     "Publication",
     "PublishedVersion",
     "Reporter",
+    "StatisticsTable",
     "SyncError",
     "SyncServiceClient",
     "Trust",
     "Update",
     "WebhookReceiver",
     "collect",
+    "collect_batches",
     "connect",
     "current",
     "follow",

@@ -31,6 +31,7 @@ SyncError
 │   └── SelfCheckError             a model does not predict what it did at its publisher
 ├── VersionExistsError             that version was published already, with other bytes
 ├── ArchiveError                   the archive of versions has not got it, or cannot be used
+├── TableError                     a table of statistics cannot be read or written
 ├── ModelError                     what was handed in cannot be published (TypeError)
 │   ├── NoCodecError               no codec knows the type
 │   └── UnfittedModelError         the estimator was never fitted
@@ -701,6 +702,30 @@ class ArchiveError(SyncError):
     --------
     >>> print(ArchiveError("object model/a", "version 3 is not in the archive", "publish it again"))
     object model/a: version 3 is not in the archive. Publish it again.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {_sentence(self.remedy)}"
+
+
+class TableError(SyncError):
+    """A table of statistics cannot be read or written.
+
+    Parameters
+    ----------
+    subject : str
+        Which table.
+    problem, remedy : str
+        What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(TableError("the table /data/stats", "no space left on device", "make room"))
+    the table /data/stats: no space left on device. Make room.
     """
 
     def __init__(self, subject: str, problem: str, remedy: str) -> None:
