@@ -443,12 +443,11 @@ class _Found:
         types, losers = unified([one.table for one in ordered])
         seen, kept = Seen(), []
         metas, tables = [], []
-        same = len({one.table.schema for one in ordered}) <= 1
         for place, one in enumerate(ordered):
             try:
                 if place in losers:
                     raise ValueError(losers[place])
-                table = one.table if same else fitted(one.table, types, DIFFERENT)
+                table = fitted(one.table, types, DIFFERENT)
             except ValueError as error:
                 self.aside.add_rows(client, one, str(error))
                 continue
@@ -476,12 +475,10 @@ class _Found:
         return self.aside.kept()
 
 
-def _when(rows: Rows) -> tuple[float, str]:
+def _when(rows: Rows) -> tuple[int, str]:
     """When the first row was reported, and the ID of the object."""
-    moment = rows.form.reported_at
-    if moment is None and len(rows.table):
-        moment = rows.table.column("reported_at")[0].as_py()
-    return moment.timestamp() if moment is not None else float("-inf"), rows.meta.object_id
+    moment = rows.table.column("reported_at")[0].value if len(rows.table) else None
+    return moment if moment is not None else -(2**63), rows.meta.object_id
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
