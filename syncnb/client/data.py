@@ -271,6 +271,7 @@ ServiceError, ConnectionFailedError
         connections: int = parallel.CONNECTIONS,
         progress: Progress = None,
         retries: int = download.RETRIES,
+        sync: bool = True,
     ) -> Path:
         """Fetch the data of an object into a file that appears only when it is complete.
 
@@ -292,11 +293,13 @@ ServiceError, ConnectionFailedError
             As in `update_object_data`.
         retries : int, default 8
             How often to go on after a break without a new byte.
+        sync : bool, default True
+            Wait until the bytes are on the disk; a temporary file can do without.
 
         Returns
         -------
         Path
-            `path`; the bytes are on the disk.
+            `path`; the bytes would survive a power cut, if `sync` says so.
 
         Raises
         ------
@@ -320,7 +323,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
         check_count("connections", connections, 1, "give at least one")
         data, digest = self._remote(meta_data, sha256, retries)
         with (
-            download.placing(Path(path)) as file,
+            download.placing(Path(path), sync=sync) as file,
             metering(f"{_name(meta_data)} down", data.size, progress) as meter,
         ):
             parallel.fill(data, file, digest, meter, connections=connections, retries=retries)
