@@ -56,7 +56,7 @@ def collect(
     Parameters
     ----------
     object_type : str
-        What was given to `report` or to a `Reporter`.
+        What was given to `report` or to a ``Reporter``.
     since : datetime, optional
         Aware. Rows that were reported earlier, by the node's clock, are left out. An object that
         has such rows is not acknowledged: it was not kept as a whole.
@@ -89,7 +89,7 @@ def collect(
 dask.dataframe.DataFrame
         A row a reported row, in the order of the reports. Behind the reported columns ``node``,
         ``node_type``, ``reported_at`` (UTC, by the node's clock) and ``object_id``, and where a
-        `Reporter` reported, ``sequence``, ``stream`` and ``model_version``. Whole numbers with
+        ``Reporter`` reported, ``sequence``, ``stream`` and ``model_version``. Whole numbers with
         gaps are ``Int64``. Empty, with these columns, if there is nothing.
         ``frame.attrs["set_aside"]`` (of an Arrow table, its metadata) lists what could not be read.
 
@@ -109,8 +109,8 @@ dask.dataframe.DataFrame
     UserWarning
         For objects of the type that are no reports, which are left where they are; for reports
         that cannot be read, or have a column of another type than the others, which are set aside
-        (`SYNCNB_SET_ASIDE`) and acknowledged; and if reports could not be acknowledged: their rows
-        are returned, and come again.
+        (``SYNCNB_SET_ASIDE``) and acknowledged; and if reports could not be acknowledged: their
+        rows are returned, and come again.
 
     See Also
     --------
@@ -213,7 +213,7 @@ def collect_batches(
     Parameters
     ----------
     object_type : str
-        What was given to `report` or to a `Reporter`.
+        What was given to `report` or to a ``Reporter``.
     rows : int, default 100,000
         Of a batch, at most.
     since, nodes, columns, client, consume, to, parallel, progress

@@ -57,7 +57,7 @@ def fetch_reports(
     Parameters
     ----------
     object_type : str
-        What was given to `report`, or to a `Reporter`.
+        What was given to `report`, or to a ``Reporter``.
     client : SyncServiceClient
         The CSS.
     since : datetime, optional
