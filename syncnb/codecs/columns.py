@@ -299,12 +299,23 @@ def frame_of_index(index: pd.Index) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            str(i): pd.Series(
-                index.get_level_values(i).array, dtype=index.get_level_values(i).dtype
-            )
-            for i in range(index.nlevels)
+            str(i): pd.Series(level.array, dtype=level.dtype)
+            for i, level in enumerate(levels_of(index))
         }
     )
+
+
+def levels_of(index: pd.Index) -> list[pd.Index]:
+    """The levels of an index, each with a value a row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> levels_of(pd.MultiIndex.from_arrays([["a"], [2]], names=["x", 0]))[0].tolist()
+    ['a']
+    """
+    nameless = index.set_names([None] * index.nlevels)  # pandas takes a number for a name first
+    return [nameless.get_level_values(i).rename(name) for i, name in enumerate(index.names)]
 
 
 def write_ipc(table: pa.Table) -> str:

@@ -17,6 +17,7 @@ from syncnb.codecs.columns import (
     decode,
     frame_of_index,
     frequency,
+    levels_of,
     note,
     read_ipc,
     with_frequency,
@@ -102,7 +103,7 @@ def packed(frame: pd.DataFrame) -> pa.Table:
     if isinstance(index, pd.RangeIndex):
         notes["range"] = [index.start, index.stop, index.step]
     else:
-        levels = [index.get_level_values(i) for i in range(index.nlevels)]
+        levels = levels_of(index)
         notes["freq"] = frequency(index)
     columns = [plain.iloc[:, i] for i in range(plain.shape[1])]
     parts: list[Any] = [*columns, *levels]

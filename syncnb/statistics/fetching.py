@@ -416,7 +416,7 @@ def _fetch_large(
         shown = done
 
     try:
-        client.download_object_data(meta, path, progress=arrived, sync=False)
+        client.download_object_data(meta, path, progress=arrived, durable=False)
     except DigestMismatchError as error:
         reason = str(error)
         _write_whatever(client, meta, path)

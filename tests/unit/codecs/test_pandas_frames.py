@@ -144,6 +144,7 @@ INDEXES = [
     pd.timedelta_range("1h", periods=2, freq="30min"),
     pd.MultiIndex.from_product([["a"], pd.date_range("2030", periods=2, freq="D")], names=["k", 3]),
     pd.MultiIndex.from_tuples([("a", 1, None), ("b", 2, "x")]),
+    pd.MultiIndex.from_arrays([["a", "b"], [1.5, 2.5]], names=[1, 0]),  # numbers of other levels
 ]
 
 
@@ -210,7 +211,7 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
         names = draw(st.lists(st.text(), min_size=len(columns), max_size=len(columns), unique=True))
         frame.columns = pd.Index(names, dtype=draw(st.sampled_from(["str", "object"])))
     elif kind == "pairs":
-        pairs = st.tuples(st.text(max_size=3), st.integers())
+        pairs = st.tuples(st.text(max_size=3), st.integers(-(2**63), 2**63 - 1))
         both = draw(st.lists(pairs, min_size=len(columns), max_size=len(columns), unique=True))
         frame.columns = pd.MultiIndex.from_tuples(both, names=["a", draw(st.none() | label)])
     levels = draw(st.lists(series(rows), max_size=2))

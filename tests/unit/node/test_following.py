@@ -40,6 +40,7 @@ from .helpers import fresh, publish_raw
 WaitUntil = Callable[..., None]
 PROGRAM = """
 import sys
+import time
 import syncnb
 from syncnb.client import SyncServiceClient
 
@@ -47,8 +48,11 @@ url, key, secret, name, cache, versions = sys.argv[1:]
 client = SyncServiceClient(url, key=key, secret=secret)
 with syncnb.follow("a", object_type=name, client=client, cache=syncnb.Cache(cache)) as follower:
     for wanted in versions.split(","):
+        deadline = time.monotonic() + 60
         while follower.wait() != wanted.encode():
-            pass
+            if time.monotonic() > deadline:
+                sys.exit(f"{follower!r} never came to {wanted}")
+            time.sleep(0.01)
         print(wanted, flush=True)
     sys.stdin.readline()
 """
@@ -440,6 +444,24 @@ def test_refused_credentials_are_named_and_tried_again(
         with pytest.raises(NotReadyError, match="HTTP 403"):
             follower.wait(1.0)
         assert not follower.closed
+
+
+def test_model_and_its_version_are_given_as_one(
+    fleet: LocalFleet, cache: Cache, wait_until: WaitUntil
+) -> None:
+    """A program that reports which version it used must not mix two."""
+    name = fresh()
+    with follow("a", object_type=name, client=fleet.node("node1"), cache=cache) as follower:
+        with pytest.raises(NotReadyError):
+            follower.in_use  # noqa: B018
+        first = put(fleet, name, b"v1", "1")
+        follower.wait()
+        now = follower.in_use
+        put(fleet, name, b"v2", "2")
+        wait_until(lambda: follower.version == "2", show=lambda: repr(follower))
+        assert (now.model, now.version, now.manifest) == (b"v1", "1", first.manifest)
+        after = follower.in_use
+        assert (after.model, after.version, after.since) == (b"v2", "2", follower.since)
 
 
 def test_follower_shows_what_it_has(fleet: LocalFleet, wait_until: WaitUntil) -> None:

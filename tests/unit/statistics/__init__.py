@@ -1,0 +1,1 @@
+"""What nodes reported, and what it says."""
