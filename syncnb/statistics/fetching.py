@@ -416,7 +416,8 @@ def _fetch_large(
         shown = done
 
     try:
-        client.download_object_data(meta, path, progress=arrived, durable=False)
+        # One connection: a service sends whole data by the kernel, parts by its own hands.
+        client.download_object_data(meta, path, connections=1, progress=arrived, durable=False)
     except DigestMismatchError as error:
         reason = str(error)
         _write_whatever(client, meta, path)
