@@ -56,7 +56,7 @@ def collect(
     Parameters
     ----------
     object_type : str
-        What was given to `report` or to a `Reporter`.
+        What was given to `report` or to a ``Reporter``.
     since : datetime, optional
         Aware. Rows that were reported earlier, by the node's clock, are left out. An object that
         has such rows is not acknowledged: it was not kept as a whole.
@@ -89,7 +89,7 @@ def collect(
 dask.dataframe.DataFrame
         A row a reported row, in the order of the reports. Behind the reported columns ``node``,
         ``node_type``, ``reported_at`` (UTC, by the node's clock) and ``object_id``, and where a
-        `Reporter` reported, ``sequence``, ``stream`` and ``model_version``. Whole numbers with
+        ``Reporter`` reported, ``sequence``, ``stream`` and ``model_version``. Whole numbers with
         gaps are ``Int64``. Empty, with these columns, if there is nothing.
         ``frame.attrs["set_aside"]`` (of an Arrow table, its metadata) lists what could not be read.
 
@@ -109,8 +109,8 @@ dask.dataframe.DataFrame
     UserWarning
         For objects of the type that are no reports, which are left where they are; for reports
         that cannot be read, or have a column of another type than the others, which are set aside
-        (`SYNCNB_SET_ASIDE`) and acknowledged; and if reports could not be acknowledged: their rows
-        are returned, and come again.
+        (``SYNCNB_SET_ASIDE``) and acknowledged; and if reports could not be acknowledged: their
+        rows are returned, and come again.
 
     See Also
     --------
@@ -213,7 +213,7 @@ def collect_batches(
     Parameters
     ----------
     object_type : str
-        What was given to `report` or to a `Reporter`.
+        What was given to `report` or to a ``Reporter``.
     rows : int, default 100,000
         Of a batch, at most.
     since, nodes, columns, client, consume, to, parallel, progress
@@ -443,12 +443,11 @@ class _Found:
         types, losers = unified([one.table for one in ordered])
         seen, kept = Seen(), []
         metas, tables = [], []
-        same = len({one.table.schema for one in ordered}) <= 1
         for place, one in enumerate(ordered):
             try:
                 if place in losers:
                     raise ValueError(losers[place])
-                table = one.table if same else fitted(one.table, types, DIFFERENT)
+                table = fitted(one.table, types, DIFFERENT)
             except ValueError as error:
                 self.aside.add_rows(client, one, str(error))
                 continue
@@ -476,12 +475,10 @@ class _Found:
         return self.aside.kept()
 
 
-def _when(rows: Rows) -> tuple[float, str]:
+def _when(rows: Rows) -> tuple[int, str]:
     """When the first row was reported, and the ID of the object."""
-    moment = rows.form.reported_at
-    if moment is None and len(rows.table):
-        moment = rows.table.column("reported_at")[0].as_py()
-    return moment.timestamp() if moment is not None else float("-inf"), rows.meta.object_id
+    moment = rows.table.column("reported_at")[0].value if len(rows.table) else None
+    return moment if moment is not None else -(2**63), rows.meta.object_id
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

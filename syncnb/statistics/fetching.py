@@ -57,7 +57,7 @@ def fetch_reports(
     Parameters
     ----------
     object_type : str
-        What was given to `report`, or to a `Reporter`.
+        What was given to `report`, or to a ``Reporter``.
     client : SyncServiceClient
         The CSS.
     since : datetime, optional
@@ -246,9 +246,7 @@ def _settled(
     if isinstance(outcome, Rows):
         return outcome
     if isinstance(outcome, ObjectMetaData):
-        found = _fetch_large(client, outcome, query, folder)
-        meter.add(outcome.object_size)
-        return found
+        return _fetch_large(client, outcome, query, folder, meter)
     path = None
     if outcome.data is not None:
         path = folder / "data"
@@ -404,14 +402,22 @@ def _whatever(client: SyncServiceClient, meta: ObjectMetaData) -> bytes:
 
 
 def _fetch_large(
-    client: SyncServiceClient, meta: ObjectMetaData, query: Query, folder: Path
+    client: SyncServiceClient, meta: ObjectMetaData, query: Query, folder: Path, meter: Meter
 ) -> Rows | Unreadable | None:
     """An object that is too large for memory, by way of the disk."""
     path, spill = folder / "large", folder / "rows"
     form, reason = _form(meta)
     ours = bool(reason) or (form is not None and form.manifest is not None)
+    shown = 0
+
+    def arrived(done: int, _: int | None) -> None:
+        nonlocal shown
+        meter.add(done - shown)
+        shown = done
+
     try:
-        client.download_object_data(meta, path, progress=False)
+        # One connection: a service sends whole data by the kernel, parts by its own hands.
+        client.download_object_data(meta, path, connections=1, progress=arrived, durable=False)
     except DigestMismatchError as error:
         reason = str(error)
         _write_whatever(client, meta, path)

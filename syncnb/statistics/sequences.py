@@ -38,6 +38,13 @@ class Intervals:
         place = bisect_left(self._ends, first)
         return place < len(self._starts) and self._starts[place] <= last
 
+    def missing(self, numbers: Any) -> Any:
+        """Which numbers of an array are not in it, as an array of booleans."""
+        import numpy as np
+
+        starts, ends = np.array([*self._starts, 2**63 - 1]), np.array([*self._ends, 2**63 - 1])
+        return starts[np.searchsorted(ends, numbers)] > numbers
+
     def add(self, first: int, last: int) -> None:
         """The numbers from `first` to `last` are in it."""
         low = bisect_left(self._ends, first - 1)
@@ -67,6 +74,8 @@ class Seen:
         rows : Rows
             Of one object, in the order of their numbers.
         """
+        import pyarrow as pa
+
         table, stream = rows.table, rows.form.stream
         if stream is None or not len(table):
             return table
@@ -74,8 +83,8 @@ class Seen:
         known = self._streams.setdefault(key, Intervals())
         numbers = table.column("sequence").to_numpy()
         if known.overlaps(int(numbers[0]), int(numbers[-1])):
-            new = [int(number) not in known for number in numbers]
-            table, numbers = table.filter(new), numbers[new]
+            new = known.missing(numbers)
+            table, numbers = table.filter(pa.array(new)), numbers[new]
         for first, last in _runs(numbers):
             known.add(first, last)
         return table

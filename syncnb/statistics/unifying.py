@@ -82,18 +82,17 @@ def unified(
     dict of int to str
         Place of each table that does not fit -> why, with the name of the column.
     """
-    weights: dict[Any, list[int]] = {}
     places: dict[Any, list[int]] = {}
     for place, table in enumerate(tables):
-        weights.setdefault(table.schema, []).append(len(table))
         places.setdefault(table.schema, []).append(place)
     found = dict(settled or {})
     losers: dict[int, str] = {}
     seen: dict[str, list[tuple[pa.DataType, int]]] = {}
-    for schema, rows in weights.items():
+    for schema, where in places.items():
+        rows = sum(len(tables[place]) for place in where)
         for column in schema:
             if column.name not in DIFFERENT:
-                seen.setdefault(column.name, []).append((column.type, sum(rows)))
+                seen.setdefault(column.name, []).append((column.type, rows))
     for name, given in seen.items():
         found[name] = _winner(given, found.get(name))
     for schema, where in places.items():
@@ -119,7 +118,9 @@ def fitted(table: pa.Table, types: dict[str, pa.DataType], tail: Iterable[str]) 
     import pyarrow as pa
 
     columns, fields = [], []
-    names = table.schema.names
+    names, tail = table.schema.names, list(tail)
+    if names == [*types, *tail] and table.schema.types[: len(types)] == list(types.values()):
+        return table
     for name, kind in types.items():
         if name not in names:
             column = pa.chunked_array([pa.nulls(len(table), kind)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -78,4 +79,6 @@ def test_intervals_hold_what_was_added(added: list[tuple[int, int]]) -> None:
         intervals.add(first, first + more)
         numbers |= set(range(first, first + more + 1))
     assert {n for n in range(60) if n in intervals} == numbers
+    missing = intervals.missing(np.arange(60))
+    assert set(np.arange(60)[missing].tolist()) == set(range(60)) - numbers
     assert len(intervals) == len({n for n in numbers if n - 1 not in numbers})
