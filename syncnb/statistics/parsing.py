@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncnb.metadata import ObjectMetaData
 from syncnb.statistics.columns import COLUMNS, DIFFERENT, SAME, column_types
+from syncnb.statistics.packing import SKETCH, TIMES
 from syncnb.statistics.reports import Form, Report
 
 if TYPE_CHECKING:
@@ -166,8 +168,13 @@ def _lines(form: Form, data: bytes | os.PathLike[str], wanted: Wanted) -> tuple[
     for row in rows:
         names.update(dict.fromkeys(row))
     kinds = column_types()
-    moment = pa.scalar(form.reported_at, kinds["reported_at"])
     columns = {}
+    if form.stream is not None:  # of a node without pyarrow
+        for name in names:
+            if name in DIFFERENT or wanted.has(name):
+                columns[name] = _packed(form, name, [row.get(name) for row in rows])
+        return _since(wanted.since, _checked(form, pa.table(columns))), len(rows)
+    moment = pa.scalar(form.reported_at, kinds["reported_at"])
     for name in names:
         shown = f"{name}_" if name in COLUMNS else name
         if wanted.has(shown):
@@ -176,6 +183,21 @@ def _lines(form: Form, data: bytes | os.PathLike[str], wanted: Wanted) -> tuple[
     for name in ("sequence", "model_version"):
         columns[name] = pa.nulls(len(rows), kinds[name])
     return _since(wanted.since, pa.table(columns)), len(rows)
+
+
+def _packed(form: Form, name: str, values: list[Any]) -> pa.Array:
+    """A column as `syncnb.statistics.packing` has written it for JSON."""
+    import pyarrow as pa
+
+    if form.aggregates and name in TIMES:
+        return _column(name, values).cast(pa.timestamp("us", tz="UTC"))
+    if form.aggregates and name == SKETCH:
+        try:
+            values = [v and base64.b64decode(v, validate=True) for v in values]
+        except (ValueError, TypeError) as error:
+            raise NoReportError(f"column {name!r} is no base64: {_line(error)}") from error
+        return pa.array(values, pa.binary())
+    return _column(name, values)
 
 
 def _column(name: str, values: list[Any]) -> pa.Array:

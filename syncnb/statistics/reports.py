@@ -77,13 +77,15 @@ class Form:
             return cls("jsonl", None)
         extra = manifest.extra
         if manifest.format == "jsonl" and manifest.codec == "jsonl/1":
-            manifest.check_size(meta)
-            said = extra.get("reported_at")
-            moment = parse_time(said) if isinstance(said, str) else None
-            return cls("jsonl", manifest, moment)
-        if manifest.format != "parquet" or "stream" not in extra:
+            if "stream" not in extra:
+                manifest.check_size(meta)
+                said = extra.get("reported_at")
+                moment = parse_time(said) if isinstance(said, str) else None
+                return cls("jsonl", manifest, moment)
+        elif manifest.format != "parquet" or "stream" not in extra:
             return None
         manifest.check_size(meta)
+        kind: Literal["jsonl", "parquet"] = "jsonl" if manifest.format == "jsonl" else "parquet"
         stream = extra["stream"]
         if not isinstance(stream, str) or not 0 < len(stream) <= 128:
             raise _odd("stream", stream)
@@ -92,7 +94,7 @@ class Form:
         if not 1 <= first <= last:
             raise _odd("first", first)
         aggregates = extra.get("aggregates") is True
-        return cls("parquet", manifest, None, stream, first, last, dropped, aggregates)
+        return cls(kind, manifest, None, stream, first, last, dropped, aggregates)
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Report:
         What was reported, and behind it all of `syncnb.statistics.columns.COLUMNS`, in their order
         and with their types.
     stream : str or None
-        Of which spool the rows come; None for JSON lines.
+        Of which spool the rows come; None for those of `report`.
     first, last : int or None
         Sequence numbers that the object stands for; rows in between may have been dropped.
     dropped : int
