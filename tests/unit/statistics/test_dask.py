@@ -17,7 +17,6 @@ from syncnb.statistics import fetching
 
 from .sent import fresh, send
 
-pytest.importorskip("distributed", reason="pip install 'syncnb[dask]'")
 pytestmark = pytest.mark.filterwarnings("default")  # of Dask and Tornado, in other processes too
 
 WaitUntil = Callable[..., None]

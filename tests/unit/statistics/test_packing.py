@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncnb.metadata import ObjectMetaData
 from syncnb.statistics import packing
 from syncnb.statistics.packing import pack
+from syncnb.statistics.parsing import parse_report
+from syncnb.statistics.reports import Form
 from syncnb.statistics.segments import Line
 
 VALUES = st.recursive(
@@ -106,3 +110,30 @@ def test_node_without_pyarrow_sends_json_lines(monkeypatch: pytest.MonkeyPatch) 
         {"a": "x", "b": 2, "reported_at": "1970-01-01T00:00:01+00:00", "sequence": 2,
          "model_version": None},
     ]  # fmt: skip
+
+
+def read(form: str, data: bytes) -> pa.Table:
+    """What the cloud makes of it."""
+    about = {
+        "manifest": 1, "format": form, "codec": f"{form}/1", "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "extra": {"stream": "s", "first": 1, "last": 2, "dropped": 0},
+    }  # fmt: skip
+    meta = ObjectMetaData(
+        object_type="stats", object_id="a", object_size=len(data),
+        description=json.dumps({"text": "", "syncnb": about}),
+    )  # fmt: skip
+    said = Form.of(meta)
+    assert said is not None
+    assert (said.kind, said.stream, said.first, said.last) == (form, "s", 1, 2)
+    return parse_report(meta, said, data).report().table
+
+
+def test_cloud_reads_the_same_from_a_node_without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers, times and versions of the rows are known, whichever form they travel in."""
+    rows = [Line(1, 0, "1.2.0", {"fps": 29.8}), Line(2, 5_000_000, None, {"fps": 30.1})]
+    parquet = read(*pack(rows))
+    monkeypatch.setattr(packing, "find_spec", lambda name: None)
+    assert read(*pack(rows)).equals(parquet)
+    assert parquet.column("sequence").to_pylist() == [1, 2]
+    assert parquet.column("stream").to_pylist() == ["s", "s"]
