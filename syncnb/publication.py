@@ -459,7 +459,7 @@ class Publication:
         ...     done.wait_for_change(timeout=10)  # the first look always brings something
         True
         """
-        if not self.client.org_id or self._replaced_by:  # see delivery_rows
+        if not self.client.org_id:  # see delivery_rows
             time.sleep(min(_INTERVAL, max(timeout, 0)))
             return False
         wait = min(timeout, _LONG_WAIT)
@@ -522,10 +522,13 @@ class Publication:
             return False
         newer = self._newer()  # asked after the statuses, so that these are of this one if it is
         with self._changed:
+            self._found = found
             if newer or self._replaced_by:
-                changed, self._replaced_by = not self._replaced_by, self._replaced_by or newer
-                return changed
-            self._found, self._seen = found, seen
+                self._replaced_by = self._replaced_by or newer
+                # Its own rows stay; what nodes refused in its place is the publisher's concern.
+                refused = {node: row for node, row in seen.items() if row.status == "failed"}
+                seen = {**before, **refused}
+            self._seen = seen
             return True
 
     def _newer(self) -> str:

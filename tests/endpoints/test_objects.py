@@ -241,7 +241,7 @@ def test_newer_version_is_not_marked_for_an_older_one(
     cloud.update_object(meta, data=b"old")
     old = arrived(edge, name, wait_until)
     cloud.update_object(replace(meta, version="2"), data=b"new")
-    wait_until(lambda: arrived(edge, name, wait_until).version == "2")
+    wait_until(lambda: [m.version for m in edge.get_updated_objects(name)] == ["2"])
     for mark in (edge.mark_object_received, edge.mark_object_consumed, edge.mark_object_deleted):
         with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
             mark(old)

@@ -244,7 +244,7 @@ def test_publisher_sees_the_failure_of_what_came_in_its_place(
     good = publish(b"good", name, "a", version="1.0.0", dest_type="edge", client=fleet.cloud)
     publish_raw(fleet.cloud, name, b"odd", version="0.9.0", format="parquet").wait("delivered")
     fail_at(fleet, name)
-    wait_until(lambda: status_at(good, "node1")[0] == "failed")
+    wait_until(lambda: [row.status for row in good.delivery_rows()] == ["failed"])
     assert status_at(good, "node1")[1].startswith("version 0.9.0 came in its place: object ")
     better = publish(b"better", name, "a", version="2.0.0", dest_type="edge", client=fleet.cloud)
     better.wait("delivered")
