@@ -526,7 +526,7 @@ class Publication:
             if newer or self._replaced_by:
                 self._replaced_by = self._replaced_by or newer
                 # Its own rows stay; what nodes refused in its place is the publisher's concern.
-                refused = {node: row for node, row in seen.items() if row.status == "failed"}
+                refused = {n: row for n, row in seen.items() if row.status in ("failed", "error")}
                 seen = {**before, **refused}
             self._seen = seen
             return True
