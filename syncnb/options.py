@@ -37,9 +37,7 @@ class Options(TypedDict, total=False):
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
-        compare predictions with. If these are too long for the manifest, a warning says that they
-        are left out.
+        Input of a model; names, dtypes and shape travel with it.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from syncnb.archive import ArchiveKey
 from syncnb.archive.opening import archive_for
 from syncnb.bridges import Source, record, resolve
 from syncnb.client.connecting import client_or_default
@@ -67,9 +66,7 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
-        compare predictions with. If these are too long for the manifest, a warning says that they
-        are left out.
+        Input of a model; names, dtypes and shape travel with it.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False
@@ -155,25 +152,12 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     archive, wanted = archive_for(
         given["archive"], url=client.url, is_cloud=bool(client.org_id), of_client=client.archive
     )
-    keeping = Keeping(archive=archive, wanted=wanted)
-    spool = None
-    if isinstance(obj, Path) and obj.is_file():
-        key = ArchiveKey(client.org_id, object_type, name)
-        spool = keeping.spool(key, obj.stat().st_size)
-    with prepared(
-        obj,
-        codec,
-        name,
-        about=about,
-        sbom=given["sbom"],
-        signer=signer,
-        spool=spool,
-        synced=keeping.is_local,
-    ) as (path, manifest, ours):
+    with prepared(obj, codec, name, about=about, sbom=given["sbom"]) as (path, manifest, ours):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(
             path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
         )
+        keeping = Keeping(archive=archive, wanted=wanted)
         meta, sent = send(
             shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
         )

@@ -171,8 +171,7 @@ class _Sending:
         if not present.readable:
             self._overwrite(meta)
         else:
-            known = present.meta.instance_id if present.meta is not None else 0
-            meta = replace(meta, instance_id=self._store(meta, known))
+            self._store(meta, present.meta.instance_id if present.meta is not None else 0)
         self._note(meta, manifest)
         return meta, manifest
 
@@ -318,8 +317,8 @@ class _Sending:
             self.keeping.update(record)
         self.claimed = None
 
-    def _store(self, meta: ObjectMetaData, known: int) -> int:
-        """Metadata and data in the place of one instance; returns the ID of the new one.
+    def _store(self, meta: ObjectMetaData, known: int) -> None:
+        """Metadata and data in the place of one instance.
 
         Raises
         ------
@@ -334,10 +333,11 @@ class _Sending:
         if instance is None:
             instance = self._looked_after(meta).instance_id
         if inline:
-            return instance
+            return
         digest = self.shipment.manifest.sha256
         stored = self.client.replace_object_data(meta, self.shipment.path, instance, sha256=digest)
-        return self._looked_after(meta).instance_id if stored is None else stored
+        if stored is None:
+            self._looked_after(meta)
 
     def _overwrite(self, meta: ObjectMetaData) -> None:
         """The same where what is there cannot be read, so that nothing can be compared."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncnb.codecs.guards import reading, within
-from syncnb.codecs.parquet_pages import most_bytes
 from syncnb.codecs.polars_files import polars_size, read_polars, write_polars
 from syncnb.codecs.registry import Loading
 from syncnb.codecs.tables import (
@@ -43,7 +42,6 @@ class Parquet:
     name, version, suffix = "parquet", 1, ".parquet"
     libraries: Sequence[str] = ("pandas", "pyarrow", "polars", "geopandas")
     executes = False
-    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame or a Table."""
@@ -127,9 +125,7 @@ def _check_claims(path: Path, how: Loading) -> None:
                             suspect.chunk = max(suspect.chunk, packed)
         within(how, size, "its table")
     for name, suspect in suspects.items():
-        if size + suspect.worst <= how.limit:
-            continue
-        if suspect.chunk or size + most_bytes(path, about, name) > how.limit:
+        if size + suspect.worst > how.limit:
             size = _unpacked(path, name, suspect.chunk, size, how)
 
 

@@ -21,7 +21,6 @@ class _Pickling(ABC):
     version = 1
     libraries: Sequence[str]
     executes = True
-    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Never unasked."""

@@ -31,12 +31,11 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of an operation; `others` are bodies of other media types."""
+    """One answer of an operation."""
 
     what: str
     content: Content | None = None
     headers: tuple[str, ...] = ()
-    others: tuple[Content, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
