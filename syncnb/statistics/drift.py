@@ -91,7 +91,7 @@ def drift(
     *,
     columns: Sequence[str] | None = None,
 ) -> Drift:
-    r"""Compare what each node reported with a reference, column by column.
+    """Compare what each node reported with a reference, column by column.
 
     Parameters
     ----------
@@ -117,11 +117,11 @@ def drift(
     Notes
     -----
     The index compares shares of ten bins, whose edges are quantiles of the reference (for texts:
-    the shares of each), with a share of their own for missing values:
-    :math:`\sum (a_i - e_i) \ln (a_i / e_i)`. Of few rows it is large by accident, by about
-    (bins - 1)(1/n + 1/m); this much is taken off. A column has drifted if the rest is over 0.25 and
-    the test (two samples, `scipy.stats.ks_2samp`; chi-squared for texts) is sure at 1 %, after
-    Holm's correction for the number of tests.
+    the shares of each), with a share of their own for missing values: the sum of ``(a - e) * log(a
+    / e)``, ``a`` being the share of a node and ``e`` the expected one. Of few rows it is large by
+    accident, by about (bins - 1)(1/n + 1/m); this much is taken off. A column has drifted if the
+    rest is over 0.25 and the test (two samples, `scipy.stats.ks_2samp`; chi-squared for texts) is
+    sure at 1 %, after Holm's correction for the number of tests.
 
     Examples
     --------
