@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from syncnb.errors import InvalidMetaDataError
 from syncnb.statistics.frames import library, numbers, require, version_column
+from syncnb.statistics.shown import Shown
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -18,7 +20,7 @@ Unit = Literal["node", "row"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Two versions by one metric; in a notebook it shows itself as a table and a sentence.
 
     Parameters
@@ -49,7 +51,6 @@ class Comparison:
     metric: str
     unit: Unit
     confidence: float
-    frame: pd.DataFrame
     p_value: float
     nodes: pd.DataFrame
 
@@ -71,32 +72,7 @@ class Comparison:
             f"{found['low']:+.4g} and {found['high']:+.4g} ({percent}, {of})"
         )
 
-    def plot(self, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
-        """Each node as a line from one version to the other, and the means with their intervals.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            To go on with.
-
-        Raises
-        ------
-        MissingDependencyError
-            matplotlib is not installed.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> rows = pd.DataFrame({"node": list("abcabc"), "version": ["1"] * 3 + ["2"] * 3,
-        ...                      "fps": [10.0, 20.0, 30.0, 11.0, 21.5, 31.5]})
-        >>> compare(rows, "1", "2", metric="fps").plot().get_ylabel()
-        'fps'
-        """
+    def _picture(self, ax: matplotlib.axes.Axes | None) -> matplotlib.axes.Axes:
         from syncnb.statistics.pictures import versions
 
         return versions(self, ax)
@@ -200,18 +176,22 @@ def compare(
                 field, version, f"wait until there are two {unit}s with {metric!r}, or more"
             )
     paired = unit == "node" and bool(nodes.notna().all(axis=None))
-    if paired:
-        test = stats.ttest_rel(samples[1], samples[0])
-    else:
-        test = stats.ttest_ind(samples[1], samples[0], equal_var=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss")  # of values that are all the same
+        if paired:
+            test = stats.ttest_rel(samples[1], samples[0])
+        else:
+            test = stats.ttest_ind(samples[1], samples[0], equal_var=False)
     lines = []
     for sample in samples:
         low, high = _interval(stats, sample, confidence)
         lines.append((len(sample), float(sample.mean()), low, high))
     mean = lines[1][1] - lines[0][1]
     low, high = test.confidence_interval(confidence)
-    if math.isnan(low):  # all observations are the same, which leaves no doubt
+    p_value = float(test.pvalue)
+    if low == high or math.isnan(low):  # all observations are the same, which leaves no doubt
         low = high = mean
+        p_value = float(mean == 0)
     lines.append((min(lines[0][0], lines[1][0]), mean, float(low), float(high)))
     index = pd.Index([first, second, "difference"], name="version")
     nodes = nodes.assign(difference=nodes[second] - nodes[first])
@@ -220,7 +200,7 @@ def compare(
         unit=unit,
         confidence=confidence,
         frame=pd.DataFrame(lines, columns=["n", "mean", "low", "high"], index=index),
-        p_value=float(test.pvalue),
+        p_value=p_value,
         nodes=nodes.rename_axis(columns=None),
     )
 

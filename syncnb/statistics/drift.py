@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from syncnb.errors import InvalidMetaDataError
 from syncnb.statistics.columns import COLUMNS
 from syncnb.statistics.frames import library, require
+from syncnb.statistics.shown import Shown
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -21,8 +21,7 @@ _LEAST = 20  # rows of a node, below which nothing is said
 _OWN = (*COLUMNS, "sequence", "stream", "model_version", "version")
 
 
-@dataclass(frozen=True, eq=False)
-class Drift:
+class Drift(Shown):
     """A row for each column and node, the most drifted first.
 
     Parameters
@@ -41,48 +40,16 @@ class Drift:
     ['a']
     """
 
-    frame: pd.DataFrame
-
     @property
     def drifted(self) -> list[str]:
         """The nodes of which a column has drifted, the most drifted first."""
         found = self.frame.loc[self.frame["verdict"] == "drifted", "node"]
         return list(dict.fromkeys(found))
 
-    def plot(self, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
-        """The index of each node and column, as shades; what has drifted is outlined.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            To go on with.
-
-        Raises
-        ------
-        MissingDependencyError
-            matplotlib is not installed.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> rows = pd.DataFrame({"node": "a", "light": [float(n) for n in range(100)]})
-        >>> drift(rows, rows).plot().get_xticklabels()[0].get_text()
-        'light'
-        """
+    def _picture(self, ax: matplotlib.axes.Axes | None) -> matplotlib.axes.Axes:
         from syncnb.statistics.pictures import heatmap
 
         return heatmap(self.frame, ax)
-
-    def __repr__(self) -> str:
-        return repr(self.frame)
-
-    def _repr_html_(self) -> str:
-        return self.frame.to_html(border=0)
 
 
 def drift(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.errors import InvalidMetaDataError
 from syncnb.publication import Publication
 from syncnb.statistics.frames import require, version_column
+from syncnb.statistics.shown import Shown
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from syncnb.client import SyncServiceClient
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
+class Summary(Shown):
     """A row for each node and version; in a notebook it shows itself as a table.
 
     Parameters
@@ -37,8 +36,6 @@ class Summary:
     [Timedelta('0 days 00:55:00')]
     """
 
-    frame: pd.DataFrame
-
     def publication(
         self, row: int, name: str, *, client: SyncServiceClient | None = None
     ) -> Publication:
@@ -56,13 +53,12 @@ class Summary:
         Returns
         -------
         Publication
-            Whose `rollback` goes back to an older version. If the service has another version by
-            now, it is that one's: look at `Publication.version`.
+            Whose `rollback` goes back to an older version.
 
         Raises
         ------
         InvalidMetaDataError
-            There is no such row.
+            There is no such row, nobody said its version, or the service has another one by now.
         ObjectNotFoundError, AccessDeniedError, ServiceError, ConnectionFailedError
             As `Publication.of`.
 
@@ -78,42 +74,21 @@ class Summary:
         """
         if row not in self.frame.index:
             raise InvalidMetaDataError("row", row, "take a label of .frame.index")
-        return Publication.of("model", name, client=client)
+        version = str(self.frame.loc[row, "version"])
+        found = Publication.of("model", name, client=client)
+        if found.version != version:
+            raise InvalidMetaDataError(
+                "row",
+                row,
+                f"take one of version {found.version!r}, which the service has; this one is of "
+                f"{version!r}, which syncnb.versions({name!r}) may know",
+            )
+        return found
 
-    def plot(self, ax: matplotlib.axes.Axes | None = None) -> matplotlib.axes.Axes:
-        """When each node reported, with which version: a bar from its first row to its last.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where; by default a new figure.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-            To go on with.
-
-        Raises
-        ------
-        MissingDependencyError
-            matplotlib is not installed.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> rows = pd.DataFrame({"node": ["a"], "reported_at": pd.to_datetime(["2030-01-01"])})
-        >>> summary(rows).plot().get_yticklabels()[0].get_text()
-        'a'
-        """
+    def _picture(self, ax: matplotlib.axes.Axes | None) -> matplotlib.axes.Axes:
         from syncnb.statistics.pictures import timeline
 
         return timeline(self.frame, ax)
-
-    def __repr__(self) -> str:
-        return repr(self.frame)
-
-    def _repr_html_(self) -> str:
-        return self.frame.to_html(border=0)
 
 
 def summary(rows: pd.DataFrame, *, now: datetime | None = None) -> Summary:

@@ -64,6 +64,8 @@ def test_from_a_row_of_the_summary_to_its_publication() -> None:
         publication = found.publication(0, "defects", client=fleet.cloud)
         assert publication.version == found.frame.loc[0, "version"] == "1.1.0"
         assert publication.rollback().version == "1.0.0"
+        with pytest.raises(InvalidMetaDataError, match=r"1\.1\.0"):  # it is not what is there now
+            found.publication(0, "defects", client=fleet.cloud)
         with pytest.raises(InvalidMetaDataError, match="row"):
             found.publication(5, "defects", client=fleet.cloud)
 
@@ -99,6 +101,19 @@ def test_many_rows_of_two_nodes_are_no_many_observations() -> None:
     assert compare(two_versions(2, 30, 1.0), "1.0.0", "1.1.0", metric="fps").unit == "row"
     rows = two_versions(3, 500, 0.0)
     assert compare(rows, "1.0.0", "1.1.0", metric="fps").frame["n"].tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("gain", "p_value", "word"), [(0.0, 1.0, "no diff"), (1.0, 0.0, "high")])
+def test_constant_metric_leaves_no_doubt(gain: float, p_value: float, word: str) -> None:
+    """Neither NaN nor a warning comes out of it."""
+    nodes = list("abcd")
+    rows = pd.DataFrame(
+        {"node": nodes * 2, "version": ["1"] * 4 + ["2"] * 4, "x": [5.0] * 4 + [5.0 + gain] * 4}
+    )
+    found = compare(rows, "1", "2", metric="x")
+    assert list(found.frame.loc["difference"]) == [4, gain, gain, gain]
+    assert found.p_value == p_value
+    assert word in found.sentence
 
 
 def test_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -197,6 +212,18 @@ def test_drift_of_what_is_not_there_is_refused() -> None:
         drift(rows, rows.head(10))
     with pytest.raises(InvalidMetaDataError, match="number"):
         drift(rows.assign(x="dark"), rows)
+
+
+def test_results_show_themselves_as_tables() -> None:
+    """In a terminal and in a notebook; a comparison says it in a sentence, too."""
+    found = summary(reported("a", "1.0.0", [1, 2]))
+    assert repr(found) == repr(found.frame)
+    assert "<td>1.0.0</td>" in found._repr_html_()
+    drifted = drift(fleet_of(2, 50, {}), fleet_of(5, 100, {}))
+    assert repr(drifted) == repr(drifted.frame)
+    compared = compare(two_versions(5, 10, 1.0), "1.0.0", "1.1.0", metric="fps")
+    assert repr(compared).startswith(compared.sentence)
+    assert "<p>fps: 1.1.0 is " in compared._repr_html_()
 
 
 def test_pictures_say_what_the_tables_say() -> None:

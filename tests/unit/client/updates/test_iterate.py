@@ -137,10 +137,10 @@ def test_interval_varies_by_a_tenth(polled: Polled, kind: str, wait_until: WaitU
     """A fleet that was switched on at once does not look at once for ever."""
     client, adapter = polled
     collector = Collector(client, kind, poll_interval=0.5)
-    wait_until(lambda: len(adapter.looks) >= 15)
+    wait_until(lambda: len(adapter.looks) >= 25)
     collector.end()
     pauses = [b - a for a, b in pairwise(adapter.looks)]
-    assert 0.445 <= min(pauses) < 0.495
+    assert 0.4375 <= min(pauses) < 0.4875
 
 
 def test_what_was_marked_received_comes_once_more_after_a_restart(
