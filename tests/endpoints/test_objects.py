@@ -11,7 +11,7 @@ import pytest
 
 from syncnb import ObjectMetaData, SyncServiceClient
 from syncnb.client import acknowledging
-from syncnb.errors import InvalidMetaDataError, PreconditionFailedError
+from syncnb.errors import InvalidMetaDataError, PreconditionFailedError, RequestRefusedError
 from syncnb.metadata import (
     DestinationPolicy,
     DestinationState,
@@ -242,14 +242,19 @@ def test_newer_version_is_not_marked_for_an_older_one(
     old = arrived(edge, name, wait_until)
     cloud.update_object(replace(meta, version="2"), data=b"new")
     wait_until(lambda: [m.version for m in edge.get_updated_objects(name)] == ["2"])
-    for mark in (edge.mark_object_received, edge.mark_object_consumed, edge.mark_object_deleted):
+    for mark in (edge.mark_object_received, edge.mark_object_consumed):
         with pytest.raises(PreconditionFailedError, match=f"{name}/a"):
             mark(old)
     looks = iter([True])
     real = acknowledging._waits
     monkeypatch.setattr(acknowledging, "_waits", lambda *about: next(looks, None) or real(*about))
     acknowledging.acknowledge(edge, old, "consumed")
-    assert [m.version for m in edge.get_updated_objects(name)] == ["2"]
+    (new,) = edge.get_updated_objects(name)
+    assert new.version == "2"
+    with pytest.raises(RequestRefusedError):  # not deleted, whichever version is meant
+        edge.mark_object_deleted(new)
+    with pytest.raises(RequestRefusedError):
+        edge.mark_object_consumed(replace(old, object_id="nobody"))
 
 
 def test_cloud_acknowledges_what_a_node_sent(

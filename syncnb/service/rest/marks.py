@@ -19,14 +19,19 @@ MARKS = ("received", "consumed", "deleted", "activate", "policyreceived")
 async def mark(
     service: Service, request: Request, identity: Identity, key: Key, operation: str
 ) -> Response:
-    """Carry out one of `MARKS`; all of them need full access, and none a right to write."""
+    """Carry out one of `MARKS`; all of them need full access, and none a right to write.
+
+    A condition counts only for what would be done without it (RFC 9110, 13.2.1), so it comes last;
+    if it does not hold, the transaction is undone.
+    """
     if operation == "policyreceived" and not service.is_css:
         return empty(400)
     site, condition = service.site, Condition.of(request)
     caller = identity.user if identity.kind == "service" else None
 
     def change(tx: Transaction) -> None:
-        record = None if caller is None else tx.object(key)
+        found = tx.object(key)
+        record = None if caller is None else found
         access = object_access(
             tx,
             identity,
@@ -37,7 +42,6 @@ async def mark(
         )
         if access is not Access.FULL:
             raise Denied
-        condition.check(tx, key)
         if operation == "received":
             receiving.mark_received(tx, key)
         elif operation == "consumed":
@@ -48,6 +52,7 @@ async def mark(
             sending.activate(tx, site, key)
         else:
             sending.mark_policy_received(tx, key)
+        condition.require(found, key)
 
     await service.store.write(change)
     return empty(204)
