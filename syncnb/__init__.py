@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from syncnb.publishing import publish_model as publish_model
     from syncnb.receiving import updates as updates
     from syncnb.receiving import updates_async as updates_async
+    from syncnb.statistics import Reporter as Reporter
+    from syncnb.statistics import StatisticsTable as StatisticsTable
     from syncnb.statistics import collect as collect
+    from syncnb.statistics import collect_batches as collect_batches
     from syncnb.statistics import report as report
     from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
@@ -61,12 +64,15 @@ _HOME = {
     "PolicyService": "syncnb.metadata",
     "Publication": "syncnb.publication",
     "PublishedVersion": "syncnb.past",
+    "Reporter": "syncnb.statistics",
+    "StatisticsTable": "syncnb.statistics.table",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
     "Trust": "syncnb.trusting",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
     "collect": "syncnb.statistics",
+    "collect_batches": "syncnb.statistics",
     "connect": "syncnb.client",
     "current": "syncnb.following",
     "follow": "syncnb.following",
@@ -96,12 +102,15 @@ __all__ = [  # a test holds it equal to what _HOME has
     "PolicyService",
     "Publication",
     "PublishedVersion",
+    "Reporter",
+    "StatisticsTable",
     "SyncError",
     "SyncServiceClient",
     "Trust",
     "Update",
     "WebhookReceiver",
     "collect",
+    "collect_batches",
     "connect",
     "current",
     "follow",

@@ -182,6 +182,9 @@ class Cache:
         """
         target = self._label(label)
         target.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            for path in (self.path / "data" / digest, self.path / "data"):
+                _sync(path)
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("wb") as file:
@@ -390,6 +393,14 @@ def _link(source: Path, target: Path) -> None:
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         shutil.copy2(source, part)  # with its time, by which damage is noticed
         part.replace(target)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _note_of(status: os.stat_result) -> dict[str, object]:

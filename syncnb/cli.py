@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from syncnb import __version__, keys_cli, service_cli
+from syncnb import __version__, collect_cli, keys_cli, service_cli
 from syncnb.cli_parser import Parser
 from syncnb.errors import (
     AccessDeniedError,
@@ -27,10 +27,7 @@ from syncnb.errors import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from syncnb.client import SyncServiceClient
-    from syncnb.metadata import ObjectMetaData
     from syncnb.settings import Settings
     from syncnb.update import Update
 
@@ -225,40 +222,6 @@ def _written(option: str, path: Path, remedy: str) -> Iterator[None]:
         raise SettingsError(option, f"{path}: {error.strerror}", remedy) from error
 
 
-def _collect(options: argparse.Namespace) -> int:
-    from syncnb.statistics import acknowledge_reports, gather
-
-    with _client(options) as client:
-        if options.csv is not None:
-            frame, reports = _collect_to_csv(options, client)
-            print(f"{len(frame)} rows are in {options.csv}")
-        else:
-            frame, reports = gather(options.type, client, timeout=options.timeout)
-            if options.json:
-                print(frame.to_json(orient="records", lines=True, date_format="iso"), end="")
-            else:
-                print(frame.to_string(index=False) if len(frame) else "nothing was reported")
-        sys.stdout.flush()
-        if not options.keep:  # only now: the rows are where they were wanted
-            acknowledge_reports(client, reports)
-    return 0
-
-
-def _collect_to_csv(
-    options: argparse.Namespace, client: SyncServiceClient
-) -> tuple[pd.DataFrame, list[ObjectMetaData]]:
-    from syncnb.statistics import gather
-    from syncnb.whole_file import whole_file
-
-    with (
-        _written("--csv", options.csv, "name a file that can be written"),
-        whole_file(options.csv) as file,  # before anything is waited for
-    ):
-        found = gather(options.type, client, timeout=options.timeout)
-        found[0].to_csv(file, index=False)
-    return found
-
-
 def _health(options: argparse.Namespace) -> int:
     with _client(options) as client:
         report = client.health(details=options.details)
@@ -406,14 +369,12 @@ def _parser() -> argparse.ArgumentParser:
     _connecting(one)
 
     one = command(
-        "collect", _collect, "what nodes reported", "syncnb collect stats --csv stats.csv"
-    )
-    one.add_argument("type", help="type of the reports")
-    one.add_argument("--csv", type=Path, metavar="FILE", help="write it there")
-    one.add_argument("--json", action="store_true", help="a line of JSON a row")
-    one.add_argument("--keep", action="store_true", help="do not acknowledge: they come again")
-    one.add_argument("--timeout", type=float, default=0.0, metavar="S", help="wait for some")
+        "collect", collect_cli.run, "what nodes reported", "syncnb collect stats --csv stats.csv",
+        collect_cli.EPILOG,
+    )  # fmt: skip
+    collect_cli.add_options(one, _client)
     _connecting(one)
+
     one = command(
         "health", _health, "how a service is", "syncnb health --url http://127.0.0.1:9080"
     )

@@ -31,6 +31,7 @@ SyncError
 │   └── SelfCheckError             a model does not predict what it did at its publisher
 ├── VersionExistsError             that version was published already, with other bytes
 ├── ArchiveError                   the archive of versions has not got it, or cannot be used
+├── TableError                     a table of statistics cannot be read or written
 ├── ModelError                     what was handed in cannot be published (TypeError)
 │   ├── NoCodecError               no codec knows the type
 │   └── UnfittedModelError         the estimator was never fitted
@@ -434,6 +435,8 @@ class WaitTimeoutError(SyncError, TimeoutError):
         Seconds waited.
     missing : sequence of str
         ``"node: status"`` of each node that is not there.
+    replaced_by : str, default ""
+        The version that has taken its place, so that waiting is of no use.
 
     Examples
     --------
@@ -441,17 +444,33 @@ class WaitTimeoutError(SyncError, TimeoutError):
     note/a is not consumed everywhere after 60 s: edge/node1: delivered. Check that those nodes ...
     >>> print(WaitTimeoutError("note/a", "consumed", 2, ["Did you mean 'edge'?"]))
     note/a is not consumed everywhere after 2 s: Did you mean 'edge'? Check that those nodes ...
+    >>> print(WaitTimeoutError("note/a 1", "consumed", 60, ["edge/node1: sent"], "2"))
+    note/a 1 is not consumed everywhere, and will not be, for 2 has taken its place: edge/node1: ...
     """
 
-    def __init__(self, subject: str, wanted: str, timeout: float, missing: Sequence[str]) -> None:
+    def __init__(
+        self,
+        subject: str,
+        wanted: str,
+        timeout: float,
+        missing: Sequence[str],
+        replaced_by: str = "",
+    ) -> None:
         super().__init__(subject, wanted)
-        self.args = (subject, wanted, timeout, tuple(missing))  # OSError would keep two of four
+        # OSError would keep two of five
+        self.args = (subject, wanted, timeout, tuple(missing), replaced_by)
         self.subject, self.wanted, self.timeout = subject, wanted, timeout
-        self.missing = tuple(missing)
+        self.missing, self.replaced_by = tuple(missing), replaced_by
 
     def __str__(self) -> str:
         shown = ", ".join(self.missing[:5]) + (", ..." if len(self.missing) > 5 else "")
         who = shown or "no node is registered for it"
+        if self.replaced_by:
+            return (
+                f"{self.subject} is not {self.wanted} everywhere, and will not be, for "
+                f"{self.replaced_by} has taken its place: {shown or 'no node had it'}. "
+                "Wait with the publication of that one."
+            )
         return (
             f"{self.subject} is not {self.wanted} everywhere after {self.timeout:g} s: {who}"
             f"{'' if who.endswith('?') else '.'} "
@@ -683,6 +702,30 @@ class ArchiveError(SyncError):
     --------
     >>> print(ArchiveError("object model/a", "version 3 is not in the archive", "publish it again"))
     object model/a: version 3 is not in the archive. Publish it again.
+    """
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject, self.problem, self.remedy = subject, problem, remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {_sentence(self.remedy)}"
+
+
+class TableError(SyncError):
+    """A table of statistics cannot be read or written.
+
+    Parameters
+    ----------
+    subject : str
+        Which table.
+    problem, remedy : str
+        What is wrong, and what to do.
+
+    Examples
+    --------
+    >>> print(TableError("the table /data/stats", "no space left on device", "make room"))
+    the table /data/stats: no space left on device. Make room.
     """
 
     def __init__(self, subject: str, problem: str, remedy: str) -> None:

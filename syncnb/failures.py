@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from syncnb.client import SyncServiceClient
@@ -42,7 +43,7 @@ class FailureWatch:
     def __init__(self, client: SyncServiceClient, meta_data: ObjectMetaData) -> None:
         self._client = client
         self._name = (meta_data.object_type, meta_data.object_id)
-        self._mark = mark_of(meta_data)
+        self._mark, self._instance = mark_of(meta_data), meta_data.instance_id
         self._found: Mapping[tuple[str, str], Failure] = {}
         self._etag, self._denied = "", False
 
@@ -81,9 +82,9 @@ class FailureWatch:
             return False
         self._confirm(watched.items)
         found = {
-            (one.dest_type, one.dest_id): one
+            (one.dest_type, one.dest_id): self._as_seen(one)
             for one in failures(watched.items)
-            if (one.object_type, one.object_id) == self._name and one.mark == self._mark
+            if (one.object_type, one.object_id) == self._name and self._concerns(one)
         }
         for node in found.keys() - self._found.keys():
             log.warning("%s/%s failed at %s/%s: %s", *self._name, *node, found[node].reason)
@@ -128,6 +129,19 @@ class FailureWatch:
         finally:
             mine.set()
             thread.join()
+
+    def _concerns(self, one: Failure) -> bool:
+        """Whether it is about this publication, or about what came in its place later.
+
+        Its publisher may not know of that: an older version that somebody put there again, say.
+        """
+        return one.mark == self._mark or 0 < self._instance < one.instance_id
+
+    def _as_seen(self, one: Failure) -> Failure:
+        if one.mark == self._mark:
+            return one
+        what = f"version {one.version}" if one.version else "something else"
+        return replace(one, reason=f"{what} came in its place: {one.reason}")
 
     def _confirm(self, items: list[ObjectMetaData]) -> None:
         """Nobody else tells a node that its report is gone here too."""

@@ -57,6 +57,8 @@ class Failure:
         In words.
     since : datetime
         Aware; by the node's clock.
+    instance_id : int, default 0
+        Of the object at its service, by which the later of two publications is known.
 
     Examples
     --------
@@ -74,6 +76,7 @@ class Failure:
     mark: str
     reason: str
     since: datetime
+    instance_id: int = 0
 
 
 def mark_of(meta_data: ObjectMetaData) -> str:
@@ -259,13 +262,15 @@ def _failure(meta: ObjectMetaData) -> Failure | None:
             name: _text(said[name])
             for name in ("object_type", "object_id", "version", "mark", "reason")
         }
-        since = parse_time(_text(said["at"]))
+        since, instance = parse_time(_text(said["at"])), said.get("instance_id", 0)
+        if type(instance) is not int:
+            return None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     values["reason"] = values["reason"][:MAX_REASON]
     return Failure(
         dest_type=meta.origin_type, dest_id=meta.origin_id, since=since or datetime.now(UTC),
-        **values,
+        instance_id=instance, **values,
     )  # fmt: skip
 
 

@@ -146,8 +146,8 @@ class LocalFleet:
         Examples
         --------
         >>> with LocalFleet(nodes=1) as fleet:
-        ...     sorted(fleet.environment("node1"))
-        ['SYNCNB_KEY', 'SYNCNB_NODE', 'SYNCNB_ORG_ID', 'SYNCNB_SECRET', 'SYNCNB_URL']
+        ...     ", ".join(name.removeprefix("SYNCNB_") for name in fleet.environment("node1"))
+        'URL, KEY, SECRET, ORG_ID, NODE, CACHE, SPOOL'
         """
         variables = {
             "SYNCNB_URL": self._urls[name],
@@ -157,7 +157,12 @@ class LocalFleet:
         return variables | (
             {"SYNCNB_ORG_ID": self.org_id, "SYNCNB_ARCHIVE": str(self.folder("archive"))}
             if name == "cloud"
-            else {"SYNCNB_ORG_ID": "", "SYNCNB_NODE": name}
+            else {
+                "SYNCNB_ORG_ID": "",
+                "SYNCNB_NODE": name,
+                "SYNCNB_CACHE": str(self.folder(name) / "cache"),
+                "SYNCNB_SPOOL": str(self.folder(name) / "spool"),
+            }
         )
 
     def environment_file(self, name: str = "cloud") -> Path:

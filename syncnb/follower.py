@@ -29,6 +29,7 @@ from syncnb.errors import (
     SyncError,
     TransferBrokenError,
 )
+from syncnb.in_use import note_use
 from syncnb.loading import codec_for
 from syncnb.metadata import ObjectMetaData
 from syncnb.update import Update
@@ -89,13 +90,42 @@ class FailedVersion:
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+@dataclass(frozen=True, kw_only=True)
+class InUse:
+    """What a follower has in use, and what that is.
+
+    Parameters
+    ----------
+    model : object
+        What was published.
+    version : str
+        As it was published.
+    manifest : Manifest or None
+        None if another tool published it.
+    since : datetime
+        Since when it is in use; aware.
+
+    Examples
+    --------
+    >>> InUse(model=b"v1", version="1", manifest=None, since=datetime.now(UTC)).version
+    '1'
+    """
+
+    model: Any
+    version: str
+    manifest: Manifest | None
+    since: datetime
+
+
 class _Loaded:
     """One version in use; exchanged as a whole, so that nobody sees a half of two."""
 
     def __init__(self, model: Any, update: Update) -> None:
-        self.model, self.update = model, update
+        self.update = update
         self.key: Key = key_of(update.meta_data)
-        self.since = datetime.now(UTC)
+        self.shown = InUse(
+            model=model, version=update.version, manifest=update.manifest, since=datetime.now(UTC)
+        )
 
 
 class Follower:
@@ -156,22 +186,36 @@ class Follower:
         NotReadyError
             There is none yet.
         """
-        return self._loaded().model
+        return self.in_use.model
+
+    @property
+    def in_use(self) -> InUse:
+        """What is in use with its version, for a program that says which one it used.
+
+        Read one after the other, `model` and `version` may be of two versions: the thread may
+        exchange them between.
+
+        Raises
+        ------
+        NotReadyError
+            There is none yet.
+        """
+        return self._handed_out(self._loaded())
 
     @property
     def version(self) -> str:
         """The version in use; empty while there is none."""
-        return self._now.update.version if self._now is not None else ""
+        return self._now.shown.version if self._now is not None else ""
 
     @property
     def manifest(self) -> Manifest | None:
         """The manifest of the version in use; None if it has none, or while there is none."""
-        return self._now.update.manifest if self._now is not None else None
+        return self._now.shown.manifest if self._now is not None else None
 
     @property
     def since(self) -> datetime | None:
         """Since when it is in use; aware."""
-        return self._now.since if self._now is not None else None
+        return self._now.shown.since if self._now is not None else None
 
     @property
     def failures(self) -> tuple[FailedVersion, ...]:
@@ -212,10 +256,10 @@ class Follower:
         """
         now = self._now
         if now is not None:
-            return now.model
+            return self._handed_out(now).model
         with self._changed:
             self._changed.wait_for(lambda: self._now is not None or self.closed, timeout)
-        return self._loaded(timeout).model
+        return self._handed_out(self._loaded(timeout)).model
 
     def close(self) -> None:
         """Follow no more: a wait is broken off at once, a load under way has ten seconds.
@@ -276,6 +320,10 @@ class Follower:
         title = html.escape(f"{self.object_type}/{self.object_id}")
         return f"<table><caption>{title}</caption>{body}</table>"
 
+    def _handed_out(self, now: _Loaded) -> InUse:
+        note_use(self.object_type, self.object_id, now.update.version)
+        return now.shown
+
     def _loaded(self, timeout: float = 0.0) -> _Loaded:
         if self._now is not None:
             return self._now
@@ -310,7 +358,7 @@ class Follower:
 
     def _take(self, meta: ObjectMetaData) -> None:
         """Load and check a version beside the one in use, exchange them, and acknowledge."""
-        update = Update(meta, self.client, trust=self._trust)
+        update = Update(meta, self.client, trust=self._trust, aside=True)
         if meta.deleted:
             self._acknowledge(update)
             if self._cache is not None:
@@ -412,10 +460,20 @@ class Follower:
         if self._cache is None or manifest is None or manifest.sha256 not in self._cache:
             return
         try:
-            self._cache.keep(self._label, manifest.sha256, meta_data=update.meta_data.to_json())
+            self._cache.keep(
+                self._label,
+                manifest.sha256,
+                meta_data=update.meta_data.to_json(),
+                trust=self._vouching,
+            )
             self._kept_at = self._cache.changed(self._label)
         except OSError as error:
             log.warning("%r will not be there after a restart: %s", update, error)
+
+    @property
+    def _vouching(self) -> str:
+        """Which trust lets versions pass; empty for none."""
+        return str(self._trust.path.absolute()) if self._trust is not None else ""
 
     def _adopt(self) -> bool:
         """Take what this node has kept: before a restart, or by another process meanwhile."""
@@ -431,7 +489,9 @@ class Follower:
                 return False
             if str(kept["digest"]) not in self._cache:
                 return False  # somebody removed it
-            update = Update(meta, self.client, trust=self._trust, newest=False)
+            # What this trust let pass once may be old by now; what another one did may be replayed.
+            newest = kept.get("trust") != self._vouching
+            update = Update(meta, self.client, trust=self._trust, newest=newest, aside=True)
             try:
                 model = self._load(update)
             except BaseException:

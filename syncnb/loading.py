@@ -13,9 +13,17 @@ from typing import Any
 
 from syncnb.codecs import Codec, Loading, default_registry
 from syncnb.codecs.registry import Trusted
-from syncnb.errors import LibraryVersionWarning, LoadError, MissingDependencyError
+from syncnb.errors import (
+    InvalidManifestError,
+    InvalidMetaDataError,
+    LibraryVersionWarning,
+    LoadError,
+    MissingDependencyError,
+)
 from syncnb.leases import Lease
 from syncnb.manifest import Manifest
+from syncnb.metadata import ObjectMetaData
+from syncnb.versioning import check_version
 
 # Distributions that bring the same module under another name.
 _VARIANT = re.compile(r"-(cpu|gpu|skinny|base|intel|headless)$")
@@ -75,6 +83,42 @@ def codec_for(subject: str, manifest: Manifest | None, name: str) -> Codec:
             "update syncnb, or use update.path()",
         )
     return codec
+
+
+def check_versions(subject: str, meta_data: ObjectMetaData, manifest: Manifest) -> None:
+    """Refuse a version that is none: programs compare it, and name files by it.
+
+    Parameters
+    ----------
+    subject : str
+        Which object.
+    meta_data : ObjectMetaData
+        As the service has them.
+    manifest : Manifest
+        Of the object; without one, another tool published it, whose versions may be any text.
+
+    Raises
+    ------
+    InvalidManifestError
+        One of the two is none.
+
+    Examples
+    --------
+    >>> meta = ObjectMetaData(object_type="model", object_id="a", version="../b")
+    >>> manifest = Manifest(format="bytes", codec="bytes/1", sha256="", size=0)
+    >>> check_versions("object model/a", meta, manifest)
+    Traceback (most recent call last):
+      ...
+    syncnb.errors.InvalidManifestError: object model/a: its version = '../b' is not possible. ...
+    """
+    for text in (meta_data.version, manifest.version):
+        try:
+            if text:
+                check_version(text)
+        except InvalidMetaDataError as error:
+            raise InvalidManifestError(
+                subject, f"its {error}".rstrip("."), "publish it again with syncnb"
+            ) from None
 
 
 def check_libraries(subject: str, manifest: Manifest | None, codec: Codec) -> None:

@@ -132,6 +132,39 @@ class Manifest:
         >>> manifest.to_description()
         '{"text":"","syncnb":{"manifest":1,"format":"file","codec":"file/1","sha256":"","size":3}}'
         """
+        description, sizes = self._written()
+        if len(description.encode()) > MAX_SIZE:
+            largest = max(sizes, key=sizes.__getitem__)
+            raise InvalidMetaDataError(
+                largest,
+                self.text if largest == "description" else getattr(self, largest),
+                f"the manifest may have {MAX_SIZE} bytes in all, this alone has {sizes[largest]}: "
+                "shorten it, or publish it as a file of its own",
+            )
+        return description
+
+    def size_of_description(self) -> int:
+        """How long the description is, also if it is too long.
+
+        Returns
+        -------
+        int
+            Bytes; `MAX_SIZE` are taken.
+
+        Raises
+        ------
+        InvalidMetaDataError
+            A value is not JSON.
+
+        Examples
+        --------
+        >>> Manifest(format="file", codec="file/1", sha256="", size=3).size_of_description()
+        89
+        """
+        return len(self._written()[0].encode())
+
+    def _written(self) -> tuple[str, dict[str, int]]:
+        """The description, and how long each part of it is."""
         values = {
             name: format_time(value) if name in _TIMES else value
             for name, value in asdict(self).items()
@@ -139,17 +172,7 @@ class Manifest:
         }
         sizes = {name: len(_dump(name, value)) for name, value in values.items()}
         document = {"text": self.text, "syncnb": {"manifest": _PROTOCOL, **values}}
-        description = _dump("manifest", document)
-        if len(description.encode()) > MAX_SIZE:
-            sizes["description"] = len(self.text)
-            largest = max(sizes, key=sizes.__getitem__)
-            raise InvalidMetaDataError(
-                largest,
-                values.get(largest, self.text),
-                f"the manifest may have {MAX_SIZE} bytes in all, this alone has {sizes[largest]}: "
-                "shorten it, or publish it as a file of its own",
-            )
-        return description
+        return _dump("manifest", document), {**sizes, "description": len(self.text)}
 
     @classmethod
     def from_description(cls, description: str) -> Self | None:

@@ -37,7 +37,9 @@ class Options(TypedDict, total=False):
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it.
+        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
+        compare predictions with. If these are too long for the manifest, a warning says that they
+        are left out.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import importlib.metadata
 import platform
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from syncnb.archive.local import SPOOL
 from syncnb.codecs import Codec
 from syncnb.codecs.registry import versions
+from syncnb.dumping import digest_of, dump
 from syncnb.errors import InvalidMetaDataError
 from syncnb.manifest import MAX_SIZE, Manifest
 
+if TYPE_CHECKING:
+    from syncnb.signing import Signer
+
 _GIT_TIMEOUT = 1.0  # seconds
 _FOR_SIGNATURE = 1500  # bytes of a description
+_FOR_PROOF = 120  # of them, without the signature in it
 _FOR_STAMPS = 400  # bytes for the version, the sequence, the names
 
 
@@ -35,7 +42,15 @@ class Prepared(NamedTuple):
 
 @contextmanager
 def prepared(
-    obj: object, codec: Codec, name: str, *, about: Mapping[str, Any], sbom: bool
+    obj: object,
+    codec: Codec,
+    name: str,
+    *,
+    about: Mapping[str, Any],
+    sbom: bool,
+    spool: Path | None = None,
+    synced: bool = False,
+    signer: Signer | None = None,
 ) -> Iterator[Prepared]:
     """Write an object with its codec; a file is its own, so that its size does not matter.
 
@@ -51,50 +66,89 @@ def prepared(
         More fields of the manifest.
     sbom : bool
         Whether the manifest is to say what is installed here.
+    spool : Path, optional
+        A folder that a file is to be copied into, for who keeps a copy anyway.
+    synced : bool, default False
+        Whether the file will be synced to the disk, which then begins at once.
+    signer : Signer, optional
+        Will sign the manifest, which takes room.
 
     Yields
     ------
     Prepared
         The file is gone after the block, unless it was one before.
+
+    Warns
+    -----
+    UserWarning
+        The manifest has no room for the example, which is left out.
     """
+    about = {**about, "name": name, "file_name": f"{name}{codec.suffix}"}
+
+    def described(path: Path, digest: str, *, ours: bool) -> Prepared:
+        manifest = _without_long_example(_manifest(obj, path, digest, codec, about=about), signer)
+        if sbom:
+            manifest = replace(manifest, sbom=_installed(manifest))
+        return Prepared(path, manifest, ours)
+
     if isinstance(obj, Path) and getattr(codec, "in_place", False):
-        yield _described(obj, obj, codec, name, about=about, sbom=sbom, ours=False)
+        about["file_name"] = obj.name
+        with _copied(obj, codec, spool) as copy:
+            path, digest = copy or (obj, digest_of(obj))
+            yield described(path, digest, ours=copy is not None)
         return
     with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
         path = Path(folder) / f"data{codec.suffix}"
-        codec.dump(obj, path)
-        yield _described(obj, path, codec, name, about=about, sbom=sbom, ours=True)
+        yield described(path, dump(codec, obj, path, synced=synced), ours=True)
 
 
-def _described(
-    obj: object,
-    path: Path,
-    codec: Codec,
-    name: str,
-    *,
-    about: Mapping[str, Any],
-    sbom: bool,
-    ours: bool,
-) -> Prepared:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+@contextmanager
+def _copied(obj: Path, codec: Codec, spool: Path | None) -> Iterator[tuple[Path, str] | None]:
+    """A copy of a file and its digest, if it is to be copied and there is room for it."""
+    with ExitStack() as stack:
+        copy = None
+        with suppress(OSError):  # who keeps files there says what is wrong with it
+            if spool is not None:
+                folder = tempfile.TemporaryDirectory(prefix=SPOOL, dir=spool)
+                path = Path(stack.enter_context(folder)) / "data"
+                copy = path, dump(codec, obj, path, synced=True)
+        yield copy
+
+
+def _manifest(
+    obj: object, path: Path, digest: str, codec: Codec, *, about: Mapping[str, Any]
+) -> Manifest:
     is_path = isinstance(obj, Path)
-    manifest = Manifest(
+    return Manifest(
         format=codec.name,
         codec=f"{codec.name}/{codec.version}",
         sha256=digest,
         size=path.stat().st_size,
-        name=name,
-        file_name=obj.name if isinstance(obj, Path) and not ours else f"{name}{codec.suffix}",
         type="" if is_path else f"{type(obj).__module__}.{type(obj).__qualname__}",
         python=platform.python_version(),
         requires=versions(codec.libraries),
         commit=commit(),
         **about,
     )
-    if sbom:
-        manifest = replace(manifest, sbom=_installed(manifest))
-    return Prepared(path, manifest, ours)
+
+
+def _without_long_example(manifest: Manifest, signer: Signer | None) -> Manifest:
+    """The example goes first if the manifest is too long: without it a node misses one check."""
+    if not manifest.example:
+        return manifest
+    room = MAX_SIZE - _FOR_STAMPS
+    if signer is not None:
+        room -= _FOR_PROOF + len(base64.b64encode(signer.public_key))
+    with_it, without = manifest.size_of_description(), replace(manifest, example={})
+    if with_it <= room:
+        return manifest
+    warnings.warn(
+        f"the example of {manifest.name!r} is left out, since the manifest would have "
+        f"{with_it} bytes and has room for {room}: nodes do not compare what the model predicts "
+        "with what it predicts here. Give fewer or shorter rows as example=, or shorten the rest",
+        stacklevel=2,
+    )
+    return without
 
 
 def commit() -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from syncnb.archive import Archive, ArchiveKey, Record
+from syncnb.archive import Archive, ArchiveKey, LocalArchive, Record
 from syncnb.client import SyncServiceClient
 from syncnb.errors import (
     AccessDeniedError,
@@ -38,6 +38,22 @@ class Keeping:
 
     archive: Archive | None = None
     wanted: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files are kept on a disk of this machine."""
+        return isinstance(self.archive, LocalArchive)
+
+    def spool(self, key: ArchiveKey, size: int) -> Path | None:
+        """Where to copy a file that will be kept; None if it need not be, or may be there already.
+
+        A file of somebody else is read once that way, for the copy and for the digest, and not once
+        for each.
+        """
+        if not isinstance(self.archive, LocalArchive):
+            return None
+        known = any(one.size == size for one in self.records(key))
+        return None if known else self.archive.spool()
 
     def records(self, key: ArchiveKey) -> list[Record]:
         """What is known of an object."""

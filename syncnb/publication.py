@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 import time
 from collections import Counter
@@ -16,14 +17,18 @@ from syncnb.archive import ArchiveKey
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.errors import (
+    AccessDeniedError,
     ConnectionFailedError,
+    InvalidManifestError,
     InvalidMetaDataError,
+    ObjectNotFoundError,
     ServiceUnavailableError,
     SyncError,
     WaitTimeoutError,
     WrongSideError,
 )
 from syncnb.failures import FailureWatch
+from syncnb.feedback import mark_of
 from syncnb.manifest import Manifest
 from syncnb.metadata import DestinationStatus, ObjectMetaData
 from syncnb.past import before, keeping_of, send_again
@@ -36,6 +41,8 @@ if TYPE_CHECKING:
     from syncnb.archive.opening import ArchiveSource
     from syncnb.signing.signers import SignerSource
 
+log = logging.getLogger("syncnb")
+
 _LONG_WAIT = 20.0  # seconds
 _INTERVAL = 1.0  # seconds between two looks at a service that cannot wait
 _TYPES = 5  # of nodes, that a notice lists
@@ -46,7 +53,11 @@ _IN_CLOUD = (
 _COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
 # A node that consumed an object had it delivered.
 _SHOWN = {"delivering": "sent"}  # what the table calls it
-_REACHED = {"delivered": ("delivered", "consumed"), "consumed": ("consumed",)}
+_REACHED = {
+    "delivered": ("delivered", "consumed"),
+    "consumed": ("consumed",),
+    "failed": ("failed",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +97,8 @@ class DeliveryRow:
 class Publication:
     """What was published, and how far it got. In a notebook it shows itself as a live table.
 
-    Publishing functions make it; `rows` and `status` look, `wait` waits.
+    Publishing functions make it; `rows` and `status` look, `wait` waits. When another version takes
+    its place, the title says so, and the rows stay as they were.
 
     Parameters
     ----------
@@ -125,6 +137,7 @@ class Publication:
         self._seen: dict[tuple[str, str], DeliveryRow] = {}
         self._found: Sequence[DestinationStatus] = ()
         self._etag = ""
+        self._replaced_by = ""  # what has taken its place; its rows stay as they were then
         self._failures = FailureWatch(client, meta_data)
         self._changed = threading.Condition()
 
@@ -152,14 +165,15 @@ class Publication:
         Returns
         -------
         Publication
-            Of the version that is there now.
+            Of the version that is there now. Its manifest has no format if another tool published
+            it, or if what is there is broken: that can be looked at, and rolled back.
 
         Raises
         ------
         ObjectNotFoundError
             There is no such object.
-        InvalidManifestError, AccessDeniedError, ServiceError, ConnectionFailedError
-            Its manifest is broken; the service does not say.
+        AccessDeniedError, ServiceError, ConnectionFailedError
+            The service does not say.
 
         Examples
         --------
@@ -171,9 +185,14 @@ class Publication:
         """
         client = client_or_default(client)
         meta = client.get_object_metadata(object_type, name)
-        manifest = Manifest.from_description(meta.description) or Manifest(
-            format="", codec="", sha256="", size=meta.object_size, text=meta.description
-        )
+        text = meta.description
+        try:
+            manifest = Manifest.from_description(text)
+        except InvalidManifestError as error:
+            log.warning("what is there as %s/%s is broken: %s", object_type, name, error)
+            manifest, text = None, ""
+        if manifest is None:
+            manifest = Manifest(format="", codec="", sha256="", size=meta.object_size, text=text)
         return cls(meta, manifest, client, archive=archive, signer=signer)
 
     @property
@@ -193,8 +212,9 @@ class Publication:
 
     @property
     def title(self) -> str:
-        """Type, name and version, for people."""
-        return f"{self.object_type}/{self.object_id} {self.version}".rstrip()
+        """Type, name and version, for people, and what has taken its place, if something has."""
+        after = f", replaced by {self._replaced_by}" if self._replaced_by else ""
+        return self._name + after
 
     def delivery_rows(self) -> list[DeliveryRow]:
         """How far it got at each node, as values.
@@ -253,8 +273,8 @@ class Publication:
 
         Parameters
         ----------
-        status : {"consumed", "delivered"}
-            Where; what was consumed was delivered.
+        status : {"consumed", "delivered", "failed"}
+            Where; what was consumed was delivered. ``"failed"`` is for what nodes are to refuse.
         timeout : float, default 60
             Seconds to wait at the longest.
         nodes : int, optional
@@ -269,7 +289,8 @@ class Publication:
         ------
         WaitTimeoutError
             Some did not; it names them with their status and message. A node that failed is waited
-            for too, since it may recover; the log says so at once.
+            for too, since it may recover; the log says so at once. Raised at once if another
+            version has taken its place, since those nodes never get there then.
         InvalidMetaDataError
             There is no such status to wait for.
         WrongSideError
@@ -295,6 +316,10 @@ class Publication:
             late = [row for row in rows if row.status not in _REACHED[status]]
             if rows and not late and len(rows) >= (nodes or 1):
                 return _frame(rows)
+            if self._replaced_by:
+                raise WaitTimeoutError(
+                    self._name, status, timeout, [_said(row) for row in late], self._replaced_by
+                )
             left = deadline - time.monotonic()
             if left <= 0:
                 missing = [_said(row) for row in late]
@@ -467,6 +492,8 @@ class Publication:
     @property
     def empty(self) -> str:
         """What the table says while it has no rows, where the usual would be wrong."""
+        if self._replaced_by:
+            return "Its place was taken before it was looked at."
         return "" if self.client.org_id else _IN_CLOUD
 
     def done(self) -> bool:
@@ -480,7 +507,7 @@ class Publication:
         ...     done.done()  # nobody has consumed it
         False
         """
-        if not self.client.org_id:  # see delivery_rows
+        if not self.client.org_id or self._replaced_by:  # see delivery_rows
             return True
         rows = self._rows()
         return bool(rows) and all(row.status in ("consumed", "deleted") for row in rows)
@@ -488,13 +515,38 @@ class Publication:
     # ------------------------------------------------------------------ details
 
     def _note(self, found: Sequence[DestinationStatus]) -> bool:
-        now = datetime.now(UTC)
+        now, before = datetime.now(UTC), self._seen
+        seen = {(one.dest_type, one.dest_id): self._row(one, before, now) for one in found}
+        if seen == before:
+            self._found = found
+            return False
+        newer = self._newer()  # asked after the statuses, so that these are of this one if it is
         with self._changed:
-            before, self._found = dict(self._seen), found
-            self._seen = {
-                (one.dest_type, one.dest_id): self._row(one, before, now) for one in found
-            }
-            return before != self._seen
+            self._found = found
+            if newer or self._replaced_by:
+                self._replaced_by = self._replaced_by or newer
+                # Its own rows stay; what nodes refused in its place is the publisher's concern.
+                refused = {n: row for n, row in seen.items() if row.status in ("failed", "error")}
+                seen = {**before, **refused}
+            self._seen = seen
+            return True
+
+    def _newer(self) -> str:
+        """What has taken the place of this publication; empty if nothing has.
+
+        Statuses are those of the newest version, and services do not say of which that is.
+        """
+        try:
+            meta = self.client.get_object_metadata(self.object_type, self.object_id)
+        except (ObjectNotFoundError, AccessDeniedError):  # deleted, or not for this caller
+            return ""
+        if mark_of(meta) == mark_of(self.meta_data):
+            return ""
+        return meta.version if meta.version not in ("", self.version) else "another publication"
+
+    @property
+    def _name(self) -> str:
+        return f"{self.object_type}/{self.object_id} {self.version}".rstrip()
 
     def _row(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from syncnb.archive import ArchiveKey
 from syncnb.archive.opening import archive_for
 from syncnb.bridges import Source, record, resolve
 from syncnb.client.connecting import client_or_default
@@ -66,7 +67,9 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     convert : str, optional
         Such as ``"onnx"``: publish the model in that form instead; needs `example`.
     example : array or DataFrame, optional
-        Input of a model; names, dtypes and shape travel with it.
+        Input of a model; names, dtypes and shape travel with it, and its first rows for nodes to
+        compare predictions with. If these are too long for the manifest, a warning says that they
+        are left out.
     metrics, params, extra : mapping, optional
         JSON values that travel with it.
     sbom : bool, default False
@@ -152,12 +155,25 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     archive, wanted = archive_for(
         given["archive"], url=client.url, is_cloud=bool(client.org_id), of_client=client.archive
     )
-    with prepared(obj, codec, name, about=about, sbom=given["sbom"]) as (path, manifest, ours):
+    keeping = Keeping(archive=archive, wanted=wanted)
+    spool = None
+    if isinstance(obj, Path) and obj.is_file():
+        key = ArchiveKey(client.org_id, object_type, name)
+        spool = keeping.spool(key, obj.stat().st_size)
+    with prepared(
+        obj,
+        codec,
+        name,
+        about=about,
+        sbom=given["sbom"],
+        signer=signer,
+        spool=spool,
+        synced=keeping.is_local,
+    ) as (path, manifest, ours):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(
             path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
         )
-        keeping = Keeping(archive=archive, wanted=wanted)
         meta, sent = send(
             shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
         )

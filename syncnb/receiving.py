@@ -14,13 +14,15 @@ from syncnb.client.connecting import client_or_default
 from syncnb.client.given import Given
 from syncnb.client.interrupting import Interrupt
 from syncnb.client.iterate import iter_updates
-from syncnb.client.newest import NameOf
+from syncnb.client.newest import NameOf, name_of
 from syncnb.client.processed import Processed
+from syncnb.errors import DataError
 from syncnb.trusting import Trust, trust_or_default
 from syncnb.update import Update
 
 if TYPE_CHECKING:
     from syncnb.client.webhook_receiver import WebhookReceiver
+    from syncnb.metadata import ObjectMetaData
 
 _AGAIN_AFTER = 5.0  # seconds after which an update that was not acknowledged is offered again
 
@@ -182,7 +184,7 @@ def _updates(
         poll_interval=poll_interval,
         timeout=timeout,
         given=given,
-        only_latest=only_latest,
+        only_latest=_trusted_latest(only_latest, trust),
         processed=processed,
         webhook=webhook,
         stop=stop,
@@ -191,9 +193,26 @@ def _updates(
         try:
             yield update
         finally:
+            update.refused()  # of a program without a with block
             update.close()
         if update.acknowledged:  # it stays in the list while other applications need it
             given.again(meta_data, math.inf)
+
+
+def _trusted_latest(only_latest: bool | NameOf, trust: Trust | None) -> bool | NameOf:
+    """What is not trusted takes the place of nothing, so that nothing is skipped for it."""
+    if not only_latest or trust is None:
+        return only_latest
+    name = name_of if only_latest is True else only_latest
+
+    def trusted_name(meta_data: ObjectMetaData) -> object:
+        try:
+            trust.check(meta_data, newest=False)
+        except DataError:
+            return object()
+        return name(meta_data)
+
+    return trusted_name
 
 
 def _state(

@@ -171,7 +171,8 @@ class _Sending:
         if not present.readable:
             self._overwrite(meta)
         else:
-            self._store(meta, present.meta.instance_id if present.meta is not None else 0)
+            known = present.meta.instance_id if present.meta is not None else 0
+            meta = replace(meta, instance_id=self._store(meta, known))
         self._note(meta, manifest)
         return meta, manifest
 
@@ -317,8 +318,8 @@ class _Sending:
             self.keeping.update(record)
         self.claimed = None
 
-    def _store(self, meta: ObjectMetaData, known: int) -> None:
-        """Metadata and data in the place of one instance.
+    def _store(self, meta: ObjectMetaData, known: int) -> int:
+        """Metadata and data in the place of one instance; returns the ID of the new one.
 
         Raises
         ------
@@ -333,11 +334,10 @@ class _Sending:
         if instance is None:
             instance = self._looked_after(meta).instance_id
         if inline:
-            return
+            return instance
         digest = self.shipment.manifest.sha256
         stored = self.client.replace_object_data(meta, self.shipment.path, instance, sha256=digest)
-        if stored is None:
-            self._looked_after(meta)
+        return self._looked_after(meta).instance_id if stored is None else stored
 
     def _overwrite(self, meta: ObjectMetaData) -> None:
         """The same where what is there cannot be read, so that nothing can be compared."""

@@ -425,12 +425,18 @@ class Trust:
         )
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th style='text-align:left'>{escape(cell)}</th>" for cell in COLUMNS)
-        rows = "".join(
-            "<tr>" + "".join(f"<td style='text-align:left'>{escape(c)}</td>" for c in row) + "</tr>"
-            for row in self.rows()
+        rows = self.rows()
+        said = [at for at, _ in enumerate(COLUMNS) if any(row[at] for row in rows)]
+        head = "".join(f"<th style='text-align:left'>{escape(COLUMNS[at])}</th>" for at in said)
+        # Of all, the fingerprint may be broken best: nobody reads it in one go.
+        looks = {at: "white-space:nowrap" if at else "word-break:break-all" for at in said}
+        cells = "<td style='text-align:left;{}'>{}</td>"
+        body = "".join(
+            f"<tr>{''.join(cells.format(looks[at], escape(row[at])) for at in said)}</tr>"
+            for row in rows
         )
-        return f"<p>{escape(repr(self))}</p><table><tr>{head}</tr>{rows}</table>"
+        title = f"<strong>{escape(repr(self)[1:-1])}</strong>"
+        return f"<div style='overflow-x:auto'>{title}<table><tr>{head}</tr>{body}</table></div>"
 
 
 COLUMNS = ("key", "status", "name", "organisation", "since", "note")

@@ -26,9 +26,10 @@ from syncnb.errors import (
     SettingsError,
     SyncError,
 )
+from syncnb.in_use import note_use
 from syncnb.key_statements import checked
 from syncnb.leases import Lease
-from syncnb.loading import check_libraries, codec_for, load
+from syncnb.loading import check_libraries, check_versions, codec_for, load
 from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData
 from syncnb.saving import own_place
@@ -45,8 +46,8 @@ class Update:
     """One version of an object that arrived, or its deletion.
 
     A ``with`` block that ends well acknowledges it. One that an exception ends does not, and the
-    exception goes on; if `path` or `load` raised it because of what arrived, the publisher's table
-    shows ``failed`` and why. Only if a newer version took the place of this one while it was read,
+    exception goes on; if `path` or `load` refused what arrived before, the publisher's table shows
+    ``failed`` and why. Only if a newer version took the place of this one while it was read,
     the block just ends, and the newer one comes next.
 
     Parameters
@@ -59,6 +60,10 @@ class Update:
         Takes note of it before it is acknowledged.
     trust : Trust, optional
         Decides before any data are fetched whether they may be used.
+    newest : bool, default True
+        Whether an older one than was seen before is a replay.
+    aside : bool, default False
+        Whether it is loaded to be looked at, and is not yet the version in use.
 
     Examples
     --------
@@ -75,13 +80,15 @@ class Update:
         trust: Trust | None = None,
         *,
         newest: bool = True,
+        aside: bool = False,
     ) -> None:
         self.meta_data, self.client, self.trust = meta_data, client, trust
-        self._newest = newest
+        self._newest, self._aside = newest, aside
         self._checked: tuple[Manifest | None] | None = None
         self._processed = processed
         self._lease: Lease | None = None
         self._failure: Exception | None = None  # why it cannot be used
+        self._told: Exception | None = None  # what the publisher knows of that
         self._mark: Mark | None = None  # with which it was acknowledged
 
     @property
@@ -113,7 +120,8 @@ class Update:
         InvalidManifestError
             There is one, but it cannot be read.
         """
-        return Manifest.from_description(self.meta_data.description)
+        with self._blaming():
+            return Manifest.from_description(self.meta_data.description)
 
     def path(self, *, cache: bool | Cache = True) -> Path:
         """The data as a file, checked, for reading; it is gone after the ``with`` block.
@@ -137,7 +145,8 @@ class Update:
             There is a `trust`, and it refuses the object: `UnknownKeyError`, `SignatureError`,
             `ReplayedError`, `ExpiredError`.
         DataError
-            It is a deletion, or the manifest is broken, or lies about the size.
+            It is a deletion, or the manifest is broken, lies about the size, or names a version
+            that is none.
         ObjectNotFoundError, ServiceError, ConnectionFailedError
             The service does not give them.
 
@@ -153,9 +162,11 @@ class Update:
         ...         break
         one.bin
         """
-        self._check_present()
         with self._blaming():
-            return self._fetched(self._verified(), cache).path
+            self._check_present()
+            path = self._fetched(self._verified(), cache).path
+        self._failure = None
+        return path
 
     def load(self, *, trusted: Trusted = False, cache: bool | Cache = True) -> Any:
         """The object that was published.
@@ -210,7 +221,11 @@ class Update:
             check_libraries(self._subject, manifest, codec)
             lease = self._fetched(manifest, cache)
             trusted = trusted or self._vouched
-            return load(self._subject, lease, manifest, codec, trusted=trusted)
+            loaded = load(self._subject, lease, manifest, codec, trusted=trusted)
+        self._failure = None
+        if not self._aside:
+            note_use(self.meta_data.object_type, self.name, self.version)
+        return loaded
 
     def save(self, folder: Path | str) -> Path:
         """Keep the data, checked, as a file in a folder.
@@ -318,6 +333,39 @@ class Update:
             self._processed.add(self.meta_data, None)
         self._acknowledge("received")
 
+    def refused(self, error: Exception | None = None) -> None:
+        """Tell the publisher that this node cannot use it; nothing is acknowledged.
+
+        The ``with`` block and the loop do this for what `load` and `path` refuse.
+
+        Parameters
+        ----------
+        error : Exception, optional
+            Why; by default what `load` or `path` raised last, and nothing is told if they worked.
+
+        Notes
+        -----
+        A service that is away or refuses the report is logged, and raises nothing.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish, updates
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     node = fleet.node("node1")
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     for update in updates("example", client=node):
+        ...         update.refused(ValueError("it is too small"))
+        ...         break
+        ...     while done.delivery_rows()[0].status != "failed":
+        ...         changed = done.wait_for_change(timeout=10)
+        ...     done.delivery_rows()[0].message
+        'ValueError: it is too small'
+        """
+        error = error or self._failure
+        if error is not None and error is not self._told and not self.acknowledged:
+            self._told = error
+            feedback.report_failure(self.client, self.meta_data, error)
+
     def close(self) -> None:
         """Remove the temporary files.
 
@@ -351,8 +399,8 @@ class Update:
             if kind is None:
                 self.consumed()
                 feedback.withdraw(self.client, self.meta_data)
-            elif error is self._failure and error is not None:
-                feedback.report_failure(self.client, self.meta_data, error)
+            else:
+                self.refused()
             return self._was_replaced(error)
         finally:
             self.close()
@@ -392,6 +440,7 @@ class Update:
                 manifest = checked(self.trust, self.client, self.meta_data, newest=self._newest)
             if manifest is not None:
                 manifest.check_size(self.meta_data)
+                check_versions(self._subject, self.meta_data, manifest)
             self._checked = (manifest,)
         return self._checked[0]
 
@@ -419,13 +468,17 @@ class Update:
     def _fetch(self, manifest: Manifest | None, cache: bool | Cache) -> Lease:
         name = _file_name(manifest.file_name if manifest is not None else "")
 
-        def download(path: Path) -> None:
-            self.client.download_object_data(self.meta_data, path)  # checks the manifest's digest
+        digest = manifest.sha256 if manifest and _SHA256.fullmatch(manifest.sha256) else None
 
-        if cache is not False and manifest is not None and _SHA256.fullmatch(manifest.sha256):
+        def download(path: Path) -> None:
+            # The digest is named, since the service may say something else of the object by now.
+            # A cache looks at it again after a loss of power.
+            self.client.download_object_data(self.meta_data, path, sha256=digest, durable=False)
+
+        if cache is not False and digest is not None:
             place = default_cache() if cache is True else cache
             try:
-                return place.open(manifest.sha256, name, download)
+                return place.open(digest, name, download)
             except (OSError, SettingsError) as error:
                 if isinstance(error, SyncError) and not isinstance(error, SettingsError):
                     raise

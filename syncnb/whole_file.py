@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,14 +38,49 @@ def whole_file(path: Path) -> Iterator[IO[str]]:
     ...     (Path(folder) / "a.txt").read_text()
     'all of it'
     """
+    with whole_bytes(path) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        yield file
+        file.flush()
+        file.detach()
+
+
+@contextmanager
+def whole_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """As `whole_file`, for bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Yields
+    ------
+    file object
+        Open for bytes.
+
+    Raises
+    ------
+    OSError
+        As `whole_file`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with whole_bytes(Path(folder) / "a.bin") as file:
+    ...         _ = file.write(b"all of it")
+    ...     (Path(folder) / "a.bin").read_bytes()
+    b'all of it'
+    """
     if path.exists() and not path.is_file():  # a folder is refused by `open`
-        with path.open("w", encoding="utf-8", newline="") as file:
+        with path.open("wb") as file:
             yield file
         return
     target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with part.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -132,6 +132,20 @@ def test_many_nodes_share_a_few_processes() -> None:
         assert len(publication.wait("delivered", timeout=60, nodes=40)) == 40
 
 
+def test_what_programs_keep_goes_with_the_fleet(tmp_path: Path) -> None:
+    """Not into the cache of whoever tries it, where nothing would ever use it again."""
+    (tmp_path / "keep.py").write_text("import syncnb\nassert syncnb.current('kept', timeout=50)\n")
+    with LocalFleet(nodes=1) as fleet:
+        publish(b"x" * 4096, "model", "kept", dest_type="edge", client=fleet.cloud)
+        assert (
+            fleet.run("node1", str(tmp_path / "keep.py"), env={"HOME": str(tmp_path)}).wait() == 0
+        )
+        kept = fleet.folder("node1") / "cache"
+        assert any(path.is_file() for path in kept.rglob("*"))
+    assert not kept.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["keep.py"]
+
+
 def test_restarted_node_keeps_its_port_and_its_records() -> None:
     """What had arrived is still there."""
     with LocalFleet(nodes=1) as fleet:

@@ -22,7 +22,7 @@ from sphinx.environment import BuildEnvironment
 
 _PYTHON = "https://docs.python.org/3/library"
 _PANDAS = "https://pandas.pydata.org/docs/reference/api"
-_SHORT = {"pd": "pandas", "np": "numpy", "t": "typing"}
+_SHORT = {"pads": "pyarrow.dataset", "pd": "pandas", "np": "numpy", "t": "typing"}
 # What the types of parameters are called in prose.
 _PROSE = {
     "callable": "collections.abc.Callable",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from syncnb.archive.records import (
 )
 from syncnb.errors import ArchiveError, DigestMismatchError, InvalidMetaDataError
 
+SPOOL = ".spool-"  # how the folders begin in which files wait to be kept
 _PIECE = 1 << 20  # bytes
 _REMEDY = "check that the folder can be written and has room, or name another one with archive="
 
@@ -48,6 +50,14 @@ class LocalArchive:
     def place(self) -> str:
         """The folder."""
         return str(self._root)
+
+    def spool(self) -> Path | None:
+        """A folder on the disk of the archive, for files that it is to keep; None without one."""
+        try:
+            self._folder(self._root)
+        except OSError:
+            return None
+        return self._root
 
     def keep(self, path: Path, digest: str, *, ours: bool = False) -> None:
         """Keep the bytes of a file; a file that is ours is linked if it is on the same disk."""
@@ -139,6 +149,9 @@ class LocalArchive:
             for path in [*self._root.glob("blobs/*/*"), *self._root.glob("records/*/*/*/.*.part")]:
                 if path.name not in wanted and path.stat().st_mtime < before:
                     path.unlink(missing_ok=True)
+            for path in self._root.glob(f"{SPOOL}*"):  # of publishers that were killed
+                if path.stat().st_mtime < before:
+                    shutil.rmtree(path, ignore_errors=True)
         return forgotten
 
     def __repr__(self) -> str:

@@ -88,7 +88,7 @@ class FileForm:
         self.name, self.version, self.suffix = codec.name, codec.version, codec.suffix
         self.libraries: Sequence[str] = codec.libraries
         self.executes = codec.executes
-        self.in_place = True
+        self.in_place = self.sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a path."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from requests.adapters import BaseAdapter
 
 from syncnb.client.administration import AdministrationCalls
-from syncnb.client.arrivals import ArrivalCalls
+from syncnb.client.bulk import BulkCalls
 from syncnb.client.conditional import ConditionalCalls
 from syncnb.client.data import DataCalls
 from syncnb.client.destination_acls import DestinationAclCalls
@@ -32,7 +32,7 @@ class SyncServiceClient(
     DataCalls,
     ConditionalCalls,
     ListCalls,
-    ArrivalCalls,
+    BulkCalls,
     PollingCalls,
     WebhookCalls,
     DestinationCalls,
@@ -110,6 +110,11 @@ class SyncServiceClient(
             check_name("org_id", org_id)
         self.key = key or ""
         self.archive = ""
+        self._settings = {
+            "url": url, "org_id": org_id, "key": key, "secret": secret, "ca": ca, "cert": cert,
+            "cert_key": cert_key, "proxies": proxies, "timeout": timeout, "deadline": deadline,
+            "adapter": adapter,
+        }  # fmt: skip
         transport = Transport(
             url, org_id=org_id, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key,
             proxies=proxies, timeout=timeout, deadline=deadline, adapter=adapter,
@@ -144,6 +149,14 @@ class SyncServiceClient(
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __getstate__(self) -> dict[str, object]:
+        """What another process needs to make the same client, its secret too."""
+        return {"settings": self._settings, "archive": self.archive, "has_bulk": self._has_bulk}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        SyncServiceClient.__init__(self, **state["settings"])
+        self.archive, self._has_bulk = state["archive"], state["has_bulk"]
 
     def __dir__(self) -> list[str]:
         """What is meant for users, for completion."""

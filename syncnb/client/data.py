@@ -269,6 +269,7 @@ ServiceError, ConnectionFailedError
         *,
         sha256: str | None = None,
         connections: int = parallel.CONNECTIONS,
+        durable: bool = True,
         progress: Progress = None,
         retries: int = download.RETRIES,
     ) -> Path:
@@ -288,6 +289,9 @@ ServiceError, ConnectionFailedError
         connections : int, default 4
             At most so many at a time. Use 1 for a service on MongoDB, which reads the whole object
             for each part.
+        durable : bool, default True
+            Whether the bytes are on the disk when this returns. Without, a loss of power soon after
+            may leave a file that is not whole, which only its digest tells.
         progress : callable or bool, optional
             As in `update_object_data`.
         retries : int, default 8
@@ -296,7 +300,7 @@ ServiceError, ConnectionFailedError
         Returns
         -------
         Path
-            `path`; the bytes are on the disk.
+            `path`.
 
         Raises
         ------
@@ -320,7 +324,7 @@ InvalidMetaDataError, ServiceError, ConnectionFailedError
         check_count("connections", connections, 1, "give at least one")
         data, digest = self._remote(meta_data, sha256, retries)
         with (
-            download.placing(Path(path)) as file,
+            download.placing(Path(path), durable=durable) as file,
             metering(f"{_name(meta_data)} down", data.size, progress) as meter,
         ):
             parallel.fill(data, file, digest, meter, connections=connections, retries=retries)

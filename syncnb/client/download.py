@@ -170,8 +170,8 @@ def expected_digest(meta: ObjectMetaData, sha256: str | None) -> str | None:
 
 
 @contextmanager
-def placing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `path` that takes its place, durably, if the block succeeds.
+def placing(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """A new file beside `path` that takes its place, durably if wanted, if the block succeeds.
 
     Raises
     ------
@@ -184,10 +184,13 @@ def placing(path: Path) -> Iterator[IO[bytes]]:
     try:
         with part.open("xb+", buffering=0) as file:
             yield file
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

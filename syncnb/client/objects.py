@@ -229,7 +229,8 @@ def _bytes(data: object) -> bytes | None:
 
 def _warn_of(object_type: str) -> None:
     """Say it once where a service of the first generation would mix up data (rest-api.md, 1.5)."""
-    ours = object_type.startswith("syncnb-")  # nobody has a type "syncnb" that it could meet
+    # Nobody has a type "syncnb" that it could meet, or an ID that begins with "aggregates-".
+    ours = object_type.startswith("syncnb-") or object_type.endswith("-aggregates")
     if "-" in object_type and not ours and object_type not in _doubtful:
         _doubtful.add(object_type)
         log.warning(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
+import os
 import socket
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +22,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from syncnb.client.interrupting import InterruptibleAdapter
 
 POOL = 32  # connections that stay open
+_adapters: weakref.WeakSet[Adapter] = weakref.WeakSet()
 
 
 class Limit:
@@ -181,7 +185,8 @@ class Adapter(InterruptibleAdapter):
         self._pools = (
             _unix_pools(socket_path) if socket_path else {"http": _Pool, "https": _SecurePool}
         )
-        super().__init__(pool_maxsize=POOL)
+        super().__init__(POOL, POOL)
+        _adapters.add(self)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Make pools of our connections."""
@@ -195,6 +200,11 @@ class Adapter(InterruptibleAdapter):
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = self._pools
         return manager
+
+    def forget(self) -> None:
+        """In a child process: leave the connections to the parent, whose answers they carry."""
+        self.init_poolmanager(POOL, POOL)
+        self.proxy_manager.clear()
 
     def close(self) -> None:
         """Close the connections now; urllib3 would wait until nobody refers to them."""
@@ -250,3 +260,12 @@ def _connected(connection: HTTPConnection, path: str) -> socket.socket:
         sock.close()
         raise NewConnectionError(connection, str(error)) from error
     return sock
+
+
+def _forget() -> None:
+    for adapter in list(_adapters):
+        adapter.forget()
+
+
+with contextlib.suppress(AttributeError):
+    os.register_at_fork(after_in_child=_forget)

@@ -26,6 +26,7 @@ class Npy:
     name, version, suffix = "npy", 1, ".npy"
     libraries: Sequence[str] = ("numpy",)
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is an array."""

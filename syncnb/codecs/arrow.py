@@ -32,6 +32,7 @@ class Arrow:
     name, version, suffix = "arrow", 1, ".arrow"
     libraries: Sequence[str] = ("pandas", "pyarrow", "polars", "geopandas")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame or a Table."""

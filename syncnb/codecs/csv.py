@@ -32,6 +32,7 @@ class Csv:
     name, version, suffix = "csv", 1, ".csv"
     libraries: Sequence[str] = ("pandas", "pyarrow", "polars")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame or a Table."""

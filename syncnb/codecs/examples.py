@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -13,6 +14,10 @@ from syncnb.errors import InvalidMetaDataError, SelfCheckError
 
 MAX_SIZE = 2048  # bytes of the example in the manifest
 _ROWS = (5, 1)  # tried in this order
+_COMPARE = (
+    "compare the library versions in its manifest, and modules of your own that it uses, with what "
+    "is installed here"
+)
 
 
 class HasExample(Protocol):
@@ -46,6 +51,11 @@ def describe(codec: Codec, obj: Any, example: Any) -> tuple[dict[str, Any], dict
     InvalidMetaDataError
         The example is no rows, or the model cannot predict them.
 
+    Warns
+    -----
+    UserWarning
+        The example is left out.
+
     Examples
     --------
     >>> import numpy as np
@@ -60,17 +70,22 @@ def describe(codec: Codec, obj: Any, example: Any) -> tuple[dict[str, Any], dict
     """
     if example is None:
         return {}, {}
-    signed, packed = {"input": _input(example)}, {}
+    signed = {"input": _input(example)}
     for count in _ROWS:
         rows = _head(example, count)
         output = _predicted(codec, obj, rows)
         if output is None:
-            break
+            return signed, {}
         signed = signature(rows, output)
-        packed = pack_example(rows, output)
-        if packed:
-            break
-    return signed, packed
+        if packed := pack_example(rows, output):
+            return signed, packed
+    warnings.warn(
+        f"the example is left out, since one row of it and what the model says to it take more "
+        f"than {MAX_SIZE} bytes, or are of types that JSON does not hold exactly: nodes do not "
+        "compare what the model predicts with what it predicts here",
+        stacklevel=2,
+    )
+    return signed, {}
 
 
 def signature(example: Any, output: Any = None) -> dict[str, Any]:
@@ -183,13 +198,13 @@ def check_example(codec: Codec, model: Any, manifest: HasExample, subject: str) 
         raise SelfCheckError(
             subject,
             f"it cannot predict its own example ({type(error).__name__}: {error})",
-            "compare the library versions in its manifest with yours",
+            _COMPARE,
         ) from error
     if found := difference(expected, output):
         raise SelfCheckError(
             subject,
             f"it predicts other values than at its publisher: {found}",
-            "compare the library versions in its manifest with yours, or publish it again",
+            _COMPARE,
         )
 
 

@@ -17,6 +17,7 @@ class File:
     name, version, suffix = "file", 1, ""
     libraries: Sequence[str] = ()
     executes = False
+    sequential = True
     in_place = True  # what is published needs no copy
 
     def accepts(self, obj: object) -> bool:
@@ -44,6 +45,7 @@ class Bytes:
     name, version, suffix = "bytes", 1, ".bin"
     libraries: Sequence[str] = ()
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is bytes."""

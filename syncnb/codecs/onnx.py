@@ -27,6 +27,7 @@ class Onnx:
     name, version, suffix = "onnx", 1, ".onnx"
     libraries: Sequence[str] = ("onnx", "onnxruntime", "skl2onnx")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a model of the onnx library, or a path that ends in ``.onnx``."""
@@ -39,29 +40,28 @@ class Onnx:
         return isinstance(obj, bytes | str | os.PathLike) or self.accepts(obj)
 
     def check(self, obj: Any) -> None:
-        """Refuse what onnx.checker refuses."""
-        onnx = _onnx()
+        """Refuse what onnx.checker refuses; a model in memory is looked at when it is written."""
+        _onnx()
         if isinstance(obj, str | os.PathLike):
-            obj = os.fspath(_existing(obj))
-        try:
-            onnx.checker.check_model(obj)
-        except Exception as error:  # of protobuf, of the files, of the checker
-            raise ModelError(
-                _subject(obj),
-                f"onnx.checker refuses it ({_first_line(error)})",
-                "export it again; weights in other files must lie in its folder",
-            ) from error
+            _check(obj, os.fspath(_existing(obj)))
+        elif isinstance(obj, bytes):
+            _check(obj, obj)
 
     def dump(self, obj: Any, path: Path) -> None:
         """Write it as one file."""
-        with _model_file(obj) as source:
-            if not _external(obj, source):
-                if isinstance(obj, str | os.PathLike):
-                    shutil.copyfile(source, path)
-                else:
-                    shutil.move(source, path)
-                return
-            _pack(obj, source, path)
+        if isinstance(obj, str | os.PathLike):
+            source = _existing(obj)
+            if _external(obj, source):
+                _pack(obj, source, path)
+            else:
+                shutil.copyfile(source, path)
+            return
+        data = obj if isinstance(obj, bytes) else _serialized(obj)  # which takes as long as a check
+        if not isinstance(obj, bytes):
+            _check(obj, data)
+        path.write_bytes(data)
+        if _external(obj, path):
+            _pack(obj, path, path)  # there is nothing beside it, as the error says
 
     def load(self, path: Path, how: Loading) -> Any:
         """Make a session on the CPU, unless the model points to other files."""
@@ -173,7 +173,7 @@ def _model_file(obj: Any) -> Iterator[Path]:
         if isinstance(obj, bytes):
             path.write_bytes(obj)
         else:
-            _write(_onnx(), obj, path)
+            path.write_bytes(_serialized(obj))
         yield path
 
 
@@ -182,6 +182,17 @@ def _existing(obj: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise ModelError(_subject(obj), "it is not there", "name a file that exists")
     return path
+
+
+def _check(obj: Any, model: str | bytes) -> None:
+    try:
+        _onnx().checker.check_model(model)
+    except Exception as error:  # of protobuf, of the files, of the checker
+        raise ModelError(
+            _subject(obj),
+            f"onnx.checker refuses it ({_first_line(error)})",
+            "export it again; weights in other files must lie in its folder",
+        ) from error
 
 
 def _external(obj: Any, path: Path) -> bool:
@@ -204,18 +215,19 @@ def _pack(obj: Any, source: Path, path: Path) -> None:
             f"the weights that it has in other files cannot be read ({error})",
             "keep them in the folder of the model, and give its path",
         ) from error
-    _write(onnx, model, path)
+    path.write_bytes(_serialized(model))
 
 
-def _write(onnx: Any, model: Any, path: Path) -> None:
+def _serialized(model: Any) -> bytes:
     try:
-        onnx.save_model(model, path)
-    except ValueError as error:
+        data: bytes = model.SerializeToString()
+    except Exception as error:  # a ValueError, or one of protobuf's own
         raise ModelError(
             _subject(model),
-            f"it cannot be one file ({error})",
+            f"it cannot be one file ({_first_line(error)})",
             "ONNX files have at most 2 GB: use smaller weights, or publish its folder",
         ) from error
+    return data
 
 
 def _session(runtime: Any, path: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncnb.codecs.guards import reading, within
+from syncnb.codecs.parquet_pages import most_bytes
 from syncnb.codecs.polars_files import polars_size, read_polars, write_polars
 from syncnb.codecs.registry import Loading
 from syncnb.codecs.tables import (
@@ -42,6 +43,7 @@ class Parquet:
     name, version, suffix = "parquet", 1, ".parquet"
     libraries: Sequence[str] = ("pandas", "pyarrow", "polars", "geopandas")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a DataFrame or a Table."""
@@ -125,7 +127,9 @@ def _check_claims(path: Path, how: Loading) -> None:
                             suspect.chunk = max(suspect.chunk, packed)
         within(how, size, "its table")
     for name, suspect in suspects.items():
-        if size + suspect.worst > how.limit:
+        if size + suspect.worst <= how.limit:
+            continue
+        if suspect.chunk or size + most_bytes(path, about, name) > how.limit:
             size = _unpacked(path, name, suspect.chunk, size, how)
 
 

@@ -21,6 +21,7 @@ class _Pickling(ABC):
     version = 1
     libraries: Sequence[str]
     executes = True
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Never unasked."""

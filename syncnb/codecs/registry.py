@@ -67,6 +67,11 @@ class Codec(Protocol):
         Whether loading can run code that came with the data: `Registry.load` then wants the
         caller's word, and `load` is not called without it.
 
+    Notes
+    -----
+    A codec may have ``sequential = True`` if `dump` writes the file from its first byte to its last
+    and never goes back: the digest is then computed while it writes.
+
     Examples
     --------
     >>> class Text:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from traceback import walk_stack
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from syncnb.codecs.audit import in_words
 from syncnb.codecs.examples import ask
 from syncnb.codecs.registry import Loading, is_instance
+from syncnb.codecs.skops_canonical import canonical
 from syncnb.codecs.skops_limits import check_size
 from syncnb.errors import (
     LoadError,
@@ -55,14 +58,17 @@ class Skops:
         from skops.io import dump
         from skops.io.exceptions import UnsupportedTypeException
 
+        rough = path.with_name(f"{path.name}.rough")
         try:
-            dump(obj, path)
+            dump(obj, rough)
         except (UnsupportedTypeException, AttributeError, TypeError) as error:
             raise ModelError(
                 f"this {type(obj).__name__}",
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
+        canonical(rough, path)
+        rough.unlink()
         unknown = _unknown(path)
         if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
             raise ModelError(
@@ -74,8 +80,9 @@ class Skops:
         if unknown:
             warnings.warn(
                 f"this {type(obj).__name__} holds what skops does not vouch for: "
-                f"{in_words(unknown)}. Whoever receives it has to say load(trusted={unknown!r})",
-                stacklevel=2,
+                f"{in_words(unknown)}. Whoever receives it has to say load(trusted={unknown!r}), "
+                "or to pin the key that signs it",
+                stacklevel=_level_of_caller(),
             )
 
     def load(self, path: Path, how: Loading) -> Any:
@@ -131,6 +138,12 @@ def _load(path: Path, how: Loading, named: set[str]) -> Any:
         f"it holds what skops does not vouch for: {in_words(refused)}",
         f"if you trust its publisher, load(trusted={sorted({*refused, *allowed})!r})",
     )
+
+
+def _level_of_caller() -> int:
+    """Whoever called syncnb is warned, by whatever way that led here: in a notebook, the cell."""
+    names = [frame.f_globals.get("__name__", "") for frame, _ in walk_stack(sys._getframe(1))]
+    return 2 + max(at for at, name in enumerate(names) if name.partition(".")[0] == "syncnb")
 
 
 def _skops() -> None:

@@ -29,6 +29,7 @@ class Safetensors:
     name, version, suffix = "safetensors", 1, ".safetensors"
     libraries: Sequence[str] = ("safetensors", "torch", "numpy")
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a module of PyTorch, or a dict of str to tensors or arrays."""
@@ -63,16 +64,16 @@ class Safetensors:
     def load(self, path: Path, how: Loading) -> dict[str, Any]:
         """Read it after a look at its header; the format holds no code."""
         header = check_header(path, how.subject)
-        about = header.get("__metadata__") or {}
         safetensors = _safetensors()
         try:
+            # It checks types, shapes and places; what follows relies on that.
+            with safetensors.safe_open(path, framework="numpy") as opened:
+                about = opened.metadata() or {}
             if about.get("format") != "np" and find_spec("torch") is not None:
                 from safetensors.torch import load_file
 
                 tensors = load_file(path)  # mapped, also after the file is gone
             else:
-                with safetensors.safe_open(path, framework="numpy"):
-                    pass  # it checks what the header says of each
                 tensors = _arrays(path, header, how)
         except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
             raise LoadError(
@@ -102,12 +103,13 @@ def check_header(path: Path, subject: str) -> dict[str, Any]:
     Raises
     ------
     LoadError
-        It claims to be longer than the file or than 16 MiB, is no JSON object, or names a place
-        outside of the file; nothing else was read then.
+        It claims to be longer than the file or than 16 MiB, or is no JSON object; nothing else was
+        read then.
 
     Notes
     -----
-    safetensors format: 8 bytes of little-endian length, JSON, data.
+    safetensors format: 8 bytes of little-endian length, JSON, data. Its own reader checks types,
+    shapes and places, and has no limit that would fit a small machine.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -121,22 +123,11 @@ def check_header(path: Path, subject: str) -> dict[str, Any]:
             )
         text = file.read(length)
     try:
-        header = json.loads(text)
-        for name, tensor in header.items():
-            if name == "__metadata__":
-                if not all(isinstance(value, str) for value in tensor.values()):
-                    raise ValueError("its metadata are no text")
-                continue
-            start, end = tensor["data_offsets"]
-            if not 0 <= start <= end <= size - 8 - length:
-                raise ValueError(f"{name!r} is at {start} to {end}, outside of the file")
-            if not all(isinstance(n, int) and n >= 0 for n in tensor["shape"]):
-                raise ValueError(f"{name!r} has the shape {tensor['shape']}")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
         raise LoadError(
             subject, f"its safetensors header is damaged ({error})", "publish it again"
         ) from error
-    return dict(header)
 
 
 def _arrays(path: Path, header: Mapping[str, Any], how: Loading) -> dict[str, Any]:

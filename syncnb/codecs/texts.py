@@ -19,6 +19,7 @@ class Text:
     name, version, suffix = "text", 1, ".txt"
     libraries: Sequence[str] = ()
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is a str."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, time
+from itertools import chain, compress, repeat
+from operator import is_
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from syncnb.errors import ModelError
 _VALUES = (dict, list, int, float, bool, type(None))
 _DEPTH = 100  # readers in other languages go no deeper (64 in .NET, 128 in Rust)
 _SPREAD = 32  # bytes of Python that a byte of JSON may become, such as "[[],[],...": 64 for 3
+_BITS = 14_000  # of an integer: Python reads no more than 4,300 digits
+_MOST = 50_000_000  # values that are looked at together
 _BATCH = 1 << 14  # rows
 _TABLES = (
     "geopandas.",
@@ -42,6 +46,7 @@ class Json:
     name, version, suffix = "json", 1, ".json"
     libraries: Sequence[str] = ()
     executes = False
+    sequential = True
 
     def accepts(self, obj: object) -> bool:
         """Whether it is such a value, or a table."""
@@ -60,7 +65,7 @@ class Json:
             if library_of(obj):
                 file.writelines(_records(obj))
             else:
-                file.writelines(_encoder().iterencode(obj))
+                file.write(_encoder().encode(obj))  # which is in C; iterencode is not
 
     def load(self, path: Path, how: Loading) -> Any:
         """Read it."""
@@ -97,6 +102,8 @@ def check_value(value: Any, where: str, subject: str) -> None:
     Traceback (most recent call last):
     syncnb.errors.ModelError: a dict: value['a'][1] is nan, which JSON has not. Use None or a text.
     """
+    if _is_plain(value):
+        return
     stack = [(value, where, 0)]
     while stack:
         one, place, depth = stack.pop()
@@ -116,6 +123,51 @@ def check_value(value: Any, where: str, subject: str) -> None:
             stack.extend((inner, f"{place}[{i}]", depth + 1) for i, inner in enumerate(one))
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether nothing speaks against a value; in a fraction of the time that it takes to say what.
+
+    All values of one depth are looked at together. One that holds itself is many at once, and is
+    left to who looks at one after the other.
+    """
+    level, left = [value], _MOST
+    for _ in range(_DEPTH + 1):
+        below: list[Any] = []
+        types = list(map(type, level))
+        for kind in set(types) - {bool, type(None)}:
+            those = list(compress(level, map(is_, types, repeat(kind))))
+            if kind is list or kind is dict:
+                left -= sum(map(len, those))
+                if left < 0:
+                    return False
+            if kind is list:
+                below.extend(chain.from_iterable(those))
+            elif kind is dict:
+                if set(map(type, chain.from_iterable(those))) - {str}:
+                    return False
+                if not _are_texts(set(chain.from_iterable(those))):
+                    return False
+                below.extend(chain.from_iterable(map(dict.values, those)))
+            elif kind is str:
+                if not _are_texts(those):
+                    return False
+            elif kind is float:
+                if not all(map(math.isfinite, those)):
+                    return False
+            elif kind is int:
+                if max(map(int.bit_length, those)) > _BITS:
+                    return False
+            else:
+                return False
+        if not below:
+            return True
+        level = below
+    return False
+
+
+def _are_texts(texts: Collection[str]) -> bool:
+    return all(map(str.isascii, texts)) or _is_text("".join(texts))
+
+
 def _problem(value: Any, depth: int) -> tuple[str, str] | None:
     kind = type(value)
     if kind not in _VALUES and kind is not str:
@@ -127,7 +179,7 @@ def _problem(value: Any, depth: int) -> tuple[str, str] | None:
         return f"is {value}, which JSON has not", "use None or a text"
     if kind is str and not _is_text(value):
         return "has a lone surrogate, which UTF-8 has not", "repair the text"
-    if kind is int and value.bit_length() > 14_000:  # Python reads no more than 4,300 digits
+    if kind is int and value.bit_length() > _BITS:
         return f"has {value.bit_length()} bits", "write it as a text, such as with hex()"
     if depth > _DEPTH:
         return f"is nested deeper than {_DEPTH}, or holds itself", "make it flatter"
@@ -155,18 +207,39 @@ def _moment(value: object) -> str:
 
 
 def _records(obj: Any) -> Iterator[str]:
-    encode = _encoder().encode
-    before = "["
-    for batch in flat_arrow(obj, "JSON").to_batches(max_chunksize=_BATCH):
-        for row in batch.to_pylist():
-            try:
-                yield f"{before}{encode(row)}"
-            except (TypeError, ValueError) as error:
-                raise refused(
-                    obj, f"JSON cannot hold it ({error})", "cast the column, or publish Parquet"
-                ) from error
+    table, before = flat_arrow(obj, "JSON"), "["
+    names = [_encoder().encode(name).replace("%", "%%") for name in table.column_names]
+    if len(set(names)) < len(names):
+        raise refused(obj, "two of its columns have one name", "rename one of them")
+    row = "{" + ",".join(f"{name}:%s" for name in names) + "}"
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        try:
+            columns = [_texts(column) for column in batch.columns]
+        except (TypeError, ValueError) as error:
+            raise refused(
+                obj, f"JSON cannot hold it ({error})", "cast the column, or publish Parquet"
+            ) from error
+        for texts in zip(*columns, strict=True):
+            yield before + row % texts
             before = ",\n"
     yield "]\n"
+
+
+def _texts(column: Any) -> list[str]:
+    """The values of a column, each as JSON; a column at a time is three times as fast as a row."""
+    from pyarrow import types
+
+    kind, values = column.type, column.to_pylist()
+    if types.is_integer(kind):
+        return ["null" if one is None else repr(one) for one in values]
+    if types.is_floating(kind):
+        if not all(math.isfinite(one) for one in values if one is not None):
+            raise ValueError("there is a number that is not finite")
+        return ["null" if one is None else repr(one) for one in values]
+    if types.is_timestamp(kind) or types.is_date(kind) or types.is_time(kind):
+        return ["null" if one is None else f'"{one.isoformat()}"' for one in values]
+    encode = _encoder().encode
+    return [encode(one) for one in values]
 
 
 def _table(value: Any, library: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,6 +14,8 @@ from syncnb.metadata.fields import Json
 from syncnb.metadata.times import format_time
 
 _LONGEST = 80  # characters of one field that are shown
+_DIGEST = re.compile("[0-9a-f]{64}")
+_SHOWN_OF_DIGEST = 8  # characters
 _HIDDEN = "unknown"  # members of a newer service: kept, but no field
 _NOTHING: tuple[object, ...] = ("", 0, None, (), {})
 _TABLE = "border-collapse:collapse;border:0;margin:0;color:inherit;font-size:13px;"
@@ -120,7 +123,10 @@ def table(
     said = [c for c in columns if any(row[c] not in _NOTHING for row in rows)]
     head = "".join(f'<th style="{_CELL}">{escape(name)}</th>' for name in said)
     lines = (
-        "".join(f'<td style="{_CELL}{_LINE}">{cell}</td>' for cell in _cells(row[c] for c in said))
+        "".join(
+            f'<td style="{_CELL}{_LINE}">{cell}</td>'
+            for cell in _cells(_in_column(row[c]) for c in said)
+        )
         for row in rows
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -136,7 +142,19 @@ def _fields(cls: type) -> tuple[Any, ...]:
 
 
 def _cells(values: Any) -> list[str]:
-    return [escape(shorten(_plain(value))) for value in values]
+    return [_cell(value) for value in values]
+
+
+def _cell(value: object) -> str:
+    text = escape(shorten(_plain(value)))
+    return f'<div style="white-space:nowrap;">{text}</div>' if isinstance(value, datetime) else text
+
+
+def _in_column(value: object) -> object:
+    """A digest begins only, or it would push the other columns off the page."""
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        return f"{value[:_SHOWN_OF_DIGEST]}..."
+    return value
 
 
 def _plain(value: object) -> str:

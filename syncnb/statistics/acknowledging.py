@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from syncnb.client import SyncServiceClient
-from syncnb.errors import PreconditionFailedError, RequestRefusedError
 from syncnb.metadata import ObjectMetaData
 
 
-def acknowledge_reports(client: SyncServiceClient, reports: Sequence[ObjectMetaData]) -> None:
-    """Acknowledge what `gather` returned, so that it does not come again.
+def acknowledge_reports(client: SyncServiceClient, metas: Iterable[ObjectMetaData]) -> None:
+    """Acknowledge reports whose rows were kept, so that they do not come again.
 
     Parameters
     ----------
     client : SyncServiceClient
         The CSS.
-    reports : sequence of ObjectMetaData
-        As `gather` returned them.
+    metas : iterable of ObjectMetaData
+        As `fetch_reports` or `gather` gave them: only these instances are acknowledged. What
+        somebody else acknowledged meanwhile is passed over.
 
     Raises
     ------
     AccessDeniedError, ServiceError, ConnectionFailedError
-        The service does not take it.
+        The service does not take it; the first of them may be acknowledged by then.
+
+    Examples
+    --------
+    >>> from syncnb import LocalFleet
+    >>> with LocalFleet(nodes=0) as fleet:
+    ...     acknowledge_reports(fleet.cloud, [])
     """
-    for meta in reports:
-        # another collector was faster
-        with contextlib.suppress(RequestRefusedError, PreconditionFailedError):
-            client.mark_object_consumed(meta)
+    client.mark_objects_consumed(metas)

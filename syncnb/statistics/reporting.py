@@ -9,27 +9,20 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
-from syncnb.codecs.registry import is_instance
-from syncnb.errors import (
-    InvalidMetaDataError,
-    ObjectNotFoundError,
-    RequestRefusedError,
-    WrongSideError,
-)
+from syncnb.errors import ObjectNotFoundError, RequestRefusedError, WrongSideError
 from syncnb.metadata import ObjectMetaData
-from syncnb.statistics.columns import COLUMNS
+from syncnb.statistics.rows import Row, line_of, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = Mapping[str, Any]
 _FORMAT = "jsonl"
 _REPORT_TIMEOUT = 60.0  # seconds that the service may be away while something is reported
 
@@ -73,8 +66,8 @@ def report(
     ...     collect("stats", client=fleet.cloud, timeout=10)["fps"].tolist()
     [29.8]
     """
-    rows = _rows(values)
-    lines = [_line(row) for row in rows]
+    rows = rows_of(values)
+    lines = [line_of(row) for row in rows]
     client = client_or_default(client)
     if client.org_id:
         raise WrongSideError("report", "ESS")
@@ -102,44 +95,6 @@ def report(
     return meta.object_id
 
 
-def _rows(values: Any) -> list[Row]:
-    if is_instance(values, "pandas", "DataFrame"):
-        values = values.to_dict("records")
-    rows = [values] if isinstance(values, Mapping) else values
-    good = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
-    if not good or not rows or not all(isinstance(row, Mapping) and row for row in rows):
-        raise InvalidMetaDataError(
-            "values", values, 'give one row such as {"fps": 29.8}, or a list of rows'
-        )
-    for row in rows:
-        for name in row:
-            if not isinstance(name, str) or name in COLUMNS:
-                raise InvalidMetaDataError(
-                    "values", name, f"name the value by a string that is none of {COLUMNS}"
-                )
-    return list(rows)
-
-
-def _line(row: Row) -> str:
-    for name, value in row.items():
-        try:
-            json.dumps(value, default=_plain)
-        except (TypeError, ValueError) as error:
-            raise InvalidMetaDataError(
-                name, value, f"report what JSON has: text, numbers, lists ({error})"
-            ) from error
-    return json.dumps(row, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """Numbers and arrays of numpy, and times, as JSON has them."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-
 def _manifest(data: bytes, now: datetime) -> dict[str, Any]:
     return {
         "manifest": 1,
@@ -153,9 +108,24 @@ def _manifest(data: bytes, now: datetime) -> dict[str, Any]:
 
 def _fresh_id() -> str:
     """An ID that no other report has; all nodes share one name space (sync-http.md, 17.2)."""
+    return f"{node_label()}.{time.time_ns():x}.{secrets.token_hex(4)}"
+
+
+def node_label() -> str:
+    """What this node calls itself, for people; which node an object is from says the service.
+
+    Returns
+    -------
+    str
+        ``SYNCNB_NODE`` or the name of the host, as a part of an object's ID.
+
+    Examples
+    --------
+    >>> 0 < len(node_label()) <= 64
+    True
+    """
     node = os.environ.get("SYNCNB_NODE") or socket.gethostname()
-    node = re.sub(r"[^A-Za-z0-9_-]", "-", node)[:64] or "node"
-    return f"{node}.{time.time_ns():x}.{secrets.token_hex(4)}"
+    return re.sub(r"[^A-Za-z0-9_-]", "-", node)[:64] or "node"
 
 
 def _arrived(client: SyncServiceClient, meta: ObjectMetaData) -> bool:

@@ -3,7 +3,6 @@
 
 const PAGE = 200; // rows in the document at once
 const TOOLS_FROM = 12; // rows from which searching and filtering are worth their place
-const LONG = 240; // characters of a message that are always shown
 const SILENCE = 30_000; // milliseconds; the kernel is heard every 5 s or so while a table is live
 const URGENCY = { bad: 0, waiting: 1, near: 2, gone: 3, good: 4 };
 const STATES = {
@@ -122,24 +121,33 @@ class Line {
     if (this.ago) put(this.ago, live ? ` \u00b7 ${ago(now - this.at)}` : "");
   }
 
+  // How many lines a message takes depends on the width of the page.
+  get overflows() {
+    return this.words.scrollHeight > this.words.clientHeight + 1;
+  }
+
+  offerMore(overflows) {
+    if (!this.words.classList.contains("short")) return;
+    if (overflows) this.words.after(this.more);
+    else this.more.remove();
+  }
+
   drawMessage(message) {
     this.second?.remove();
     this.second = undefined;
     if (!message) return;
-    const words = make("div", { class: "words" }, message);
+    const words = make("div", { class: "words short" }, message);
+    const more = make("button", { type: "button", "aria-expanded": "false" }, "Show all");
+    more.addEventListener("click", () => {
+      const short = words.classList.toggle("short");
+      more.setAttribute("aria-expanded", String(!short));
+      put(more, short ? "Show all" : "Show less");
+      if (short) words.removeAttribute("tabindex");
+      else words.tabIndex = 0; // what scrolls must be reachable without a mouse
+    });
+    this.words = words;
+    this.more = more;
     const cell = make("td", { class: "message", colspan: this.columns.length }, words);
-    if (message.length > LONG || message.split("\n").length > 3) {
-      const more = make("button", { type: "button", "aria-expanded": "false" }, "Show all");
-      words.classList.add("short");
-      more.addEventListener("click", () => {
-        const short = words.classList.toggle("short");
-        more.setAttribute("aria-expanded", String(!short));
-        put(more, short ? "Show all" : "Show less");
-        if (short) words.removeAttribute("tabindex");
-        else words.tabIndex = 0; // what scrolls must be reachable without a mouse
-      });
-      cell.append(more);
-    }
     this.second = make("tr", {}, cell);
     this.body.append(this.second);
   }
@@ -251,8 +259,11 @@ class View {
     this.root.style.removeProperty("--page");
   }
 
-  // What scrolls must be reachable without a mouse; what does not must not be a stop on the way.
+  // What is cut off and what scrolls must be reachable without a mouse; all else must not be a stop on the way.
   reach() {
+    const said = [...this.lines.values()].filter((line) => line.second);
+    const overflow = said.map((line) => line.overflows); // all are read before one is changed
+    said.forEach((line, i) => line.offerMore(overflow[i]));
     if (this.scroll.scrollHeight > this.scroll.clientHeight) this.scroll.tabIndex = 0;
     else this.scroll.removeAttribute("tabindex");
   }

@@ -33,6 +33,7 @@ MOST_OF_300 = """\
 for i in range(1, 300):
     source.set(f"camera/node{i}", "consumed")
 source.set("camera/node250", "error", "no space")"""
+THREE_LINES = 'source.set("camera/node1", "failed", "model " + "a few words " * 22 + "trust")'
 TWO_MESSAGES = f"""\
 source.set("camera/node1", "error", {LONG_MESSAGE!r})
 source.set("camera/node2", "error", '<img src=x onerror="window.hacked=1">')"""
@@ -201,6 +202,22 @@ def test_a_long_message_opens_and_markup_in_it_stays_text(open_notebook: OpenNot
     assert short is not None
     assert opened is not None
     assert short["height"] < 70 < 150 < opened["height"]
+
+
+def test_message_is_opened_only_where_it_is_cut_off(open_notebook: OpenNotebook) -> None:
+    """Three lines on a wide page are more on a narrow one; a button that opens nothing misleads."""
+    notebook = open_notebook([SHOW.format(nodes=1), THREE_LINES], width=1200)
+    notebook.run(0)
+    notebook.run(1)
+    more = the_table(notebook).get_by_role("button", name="Show all")
+    expect(line(notebook, "camera/node1").locator(".message")).to_have_text(
+        re.compile("^model.*trust$")
+    )
+    expect(more).to_have_count(0)
+    notebook.page.set_viewport_size({"width": 700, "height": 900})
+    expect(more).to_be_visible()
+    notebook.page.set_viewport_size({"width": 1200, "height": 900})
+    expect(more).to_have_count(0)
 
 
 def test_no_nodes_yet_is_said_in_words(open_notebook: OpenNotebook) -> None:

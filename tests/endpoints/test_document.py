@@ -15,7 +15,7 @@ DOCUMENT = HERE.parent.parent / "docs" / "client-calls.md"
 OBJECT = "/api/v1/objects/{o}{type}/{id}"
 IN_CSS = "/api/v1/objects/{orgID}/{type}/{id}"
 ACL = "/api/v1/security/{kind}/{orgID}"
-# rest-api.md, 3.
+# rest-api.md, 3, and what only syncnb's own service has.
 ENDPOINTS = {
     "GET /api/v1/health",
     "POST /api/v1/shutdown",
@@ -28,7 +28,10 @@ ENDPOINTS = {
     "GET /api/v1/objects/{orgID}?list_object_type=true",
     "GET /api/v1/objects/{o}{type}",
     "GET /api/v1/objects/{o}{type}?all_objects=true",
+    "GET /api/v1/objects/{o}{type}?brief=true",
+    "GET /api/v1/objects/{o}{type}?bundle=true",
     "PUT /api/v1/objects/{o}{type}",
+    "PUT /api/v1/objects/{o}{type}?mark=consumed",
     *(f"{method} {OBJECT}" for method in ("GET", "PUT", "DELETE")),
     f"GET {OBJECT}/status",
     *(f"{method} {OBJECT}/data" for method in ("GET", "PUT")),

@@ -30,7 +30,9 @@ _target = st.builds(
     st.tuples(_segment, _segment, _segment),
     st.sampled_from(
         ("", "?", "?details=%00", "?received=%ff", "?all_objects=1&all_objects=x", "?=&&=", "#x",
-         "?since=" + "9" * 400, "?filters=true&objectType=%ed%a0%80", "?persistent-storage=maybe")
+         "?since=" + "9" * 400, "?filters=true&objectType=%ed%a0%80", "?persistent-storage=maybe",
+         "?brief=true&after=%ed%a0%80", "?brief=%ff", "?bundle=true&last=" + "9" * 400,
+         "?bundle=true&after=..&received=x", "?mark=consumed", "?mark=%00&mark=x")
     ),
 )  # fmt: skip
 _method = st.sampled_from(("GET", "PUT", "PUT", "POST", "DELETE"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +61,31 @@ def test_module_is_made_again_from_its_state(written: Write, loaded: Load) -> No
     assert torch.equal(other.eval()(rows), net(rows))
     path.unlink()
     assert torch.equal(state["short"], net.short)
+
+
+READER = """
+import json, sys
+sys.modules["torch"] = None  # as if it was not installed
+from safetensors import safe_open
+with safe_open(sys.argv[1], framework="numpy") as file:
+    weight = file.get_tensor("first.weight")
+    print(json.dumps([sorted(file.keys()), file.metadata(), str(weight.dtype), weight.tolist()]))
+"""
+
+
+def test_state_dict_opens_without_torch_and_syncnb(written: Write) -> None:
+    """In the reader of safetensors itself."""
+    net = trained()
+    _, path = written(net)
+    said = subprocess.run(
+        [sys.executable, "-I", "-c", READER, path],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    names, about, dtype, weight = json.loads(said)
+    assert set(names) == set(net.state_dict()) - {"second.weight"}
+    assert about == {"format": "pt", "second.weight": "first.weight"}
+    assert dtype == "float32"
+    assert weight == net.first.weight.detach().tolist()
 
 
 def test_state_dict_with_views_of_one_storage(written: Write, loaded: Load) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +77,6 @@ def test_files_of_settings_in_the_documents_can_be_read(document: str, tmp_path:
                 assert resolve(role, {}, file=file, environ={}).config().role == role
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_unit_is_one_that_systemd_takes_and_exposes_little(tmp_path: Path) -> None:
     """No directive is unknown; what it exposes is rated as little."""
     there = tmp_path / "syncnb"

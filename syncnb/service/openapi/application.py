@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncnb.metadata.bundles import MEDIA_TYPE
 from syncnb.service.openapi.operations import (
     BAD,
     BYTES,
@@ -59,6 +60,20 @@ _OBJECTS = (
         parameters=(
             _RECEIVED,
             flag("all_objects", "List every object of the type, in the short form, instead."),
+            flag(
+                "brief",
+                "List ID, instance, size, origin's type and ID of each object that has arrived "
+                "completely, 10,000 at a time by ID.",
+            ),
+            flag(
+                "bundle",
+                "Give metadata and small data of those instead, as much as fits: frames of two "
+                "lengths (4 and 8 bytes, big-endian), metadata as JSON, and data. A second length "
+                "of all ones means that the data are to be fetched on their own. A first length "
+                "of 0 is the end, and the second one then says whether nothing was left out.",
+            ),
+            word("after", "With `brief` and `bundle`: only IDs behind this one."),
+            word("last", "With `brief` and `bundle`: only IDs up to this one."),
             *WAIT,
         ),
         answers={
@@ -70,10 +85,12 @@ _OBJECTS = (
                         "anyOf": [
                             array("ObjectMetaData").schema,
                             array("ObjectDestinationPolicy").schema,
+                            array("BriefObject").schema,
                         ]
                     },
                 ),
                 ("ETag", "Preference-Applied"),
+                (Content(MEDIA_TYPE, {"type": "string", "format": "binary"}),),
             ),
             304: found("", "ObjectMetaData")[304],
             **BAD,
@@ -85,10 +102,25 @@ _OBJECTS = (
         method="PUT",
         path=_TYPE,
         what="Call a URL when an object of the type has arrived, or no more",
-        section="4.11, 9.2",
+        more=(
+            "With `mark=consumed` the body is a list of at most 1,000 instances instead: they are "
+            "marked as consumed in one transaction. The answer lists those that were not, with the "
+            "status that a call for each of them would have had."
+        ),
+        section="4.11, 4.19, 9.2",
         tag="webhooks",
-        body=Content(JSON, "Webhook"),
-        answers={**DONE, **BAD, **LARGE, **FULL},
+        parameters=(word("mark", "How listed instances are marked.", enum=["consumed"]),),
+        body=Content(
+            JSON,
+            {"anyOf": [{"$ref": "#/components/schemas/Webhook"}, array("ObjectInstance").schema]},
+        ),
+        answers={
+            200: Answer("What was not marked.", array("UnmarkedObject")),
+            **DONE,
+            **BAD,
+            **LARGE,
+            **FULL,
+        },
     ),
     Operation(
         name="getObjectMetadata",

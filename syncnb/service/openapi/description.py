@@ -106,7 +106,11 @@ def _operation(one: Operation, path: str) -> dict[str, Json]:
 def _answer(answer: Answer) -> dict[str, Json]:
     described: dict[str, Json] = {"description": answer.what}
     if answer.content is not None:
-        described["content"] = _content(answer.content, sent=False)
+        described["content"] = {
+            media_type: body
+            for content in (answer.content, *answer.others)
+            for media_type, body in _content(content, sent=False).items()
+        }
     if answer.headers:
         described["headers"] = {
             name: {"description": _HEADERS[name], "schema": {"type": "string"}}

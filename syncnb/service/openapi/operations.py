@@ -31,11 +31,12 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer of an operation."""
+    """One answer of an operation; `others` are bodies of other media types."""
 
     what: str
     content: Content | None = None
     headers: tuple[str, ...] = ()
+    others: tuple[Content, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,6 +158,14 @@ SCHEMAS: dict[str, Schema] = {
             "url": {"type": "string", "pattern": "^https?://"},
         }
     ),
+    "BriefObject": {
+        "type": "array",
+        "prefixItems": [STRING, INTEGER, INTEGER, STRING, STRING],
+        "minItems": 5,
+        "maxItems": 5,
+    },
+    "ObjectInstance": _object({"objectID": STRING, "instanceID": INTEGER}),
+    "UnmarkedObject": _object({"objectID": STRING, "status": INTEGER}),
     "AclEntry": _object(_ACL_ENTRY),
     "AclChange": _object(
         {"action": _ADD_OR_REMOVE, "users": _list(_object(_ACL_ENTRY, ("Username", "ACLUserType")))}

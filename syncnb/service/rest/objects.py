@@ -11,6 +11,7 @@ from syncnb.service.core import Service
 from syncnb.service.exchange import empty
 from syncnb.service.identity import Identity
 from syncnb.service.lifecycle import Refused
+from syncnb.service.rest.bulk import get_bundle, list_briefly, mark_many
 from syncnb.service.rest.callers import identify
 from syncnb.service.rest.data import get_data, put_data
 from syncnb.service.rest.deliveries import get_deliveries, post_deliveries, put_deliveries
@@ -20,7 +21,7 @@ from syncnb.service.rest.marks import MARKS, mark
 from syncnb.service.rest.metadata import delete_object, get_object, get_status, put_object
 from syncnb.service.rest.updates import list_type
 from syncnb.service.store import Key
-from syncnb.service.wire import is_name
+from syncnb.service.wire import boolean, is_name
 
 Handler = Callable[[Service, Request, Identity, Key], Awaitable[Response]]
 
@@ -78,9 +79,16 @@ class Objects:
     async def _type(
         self, request: Request, identity: Identity, org: str, object_type: str
     ) -> Response:
+        query = request.query_params
         if request.method == "GET":
+            if boolean(query.get("brief")):
+                return await list_briefly(self._service, request, identity, org, object_type)
+            if boolean(query.get("bundle")):
+                return await get_bundle(self._service, request, identity, org, object_type)
             return await list_type(self._service, request, identity, org, object_type)
         if request.method == "PUT":
+            if "mark" in query:
+                return await mark_many(self._service, request, identity, org, object_type)
             return await change_webhook(self._service, request, identity, org, object_type)
         return empty(405)
 

@@ -45,6 +45,26 @@ class Objects(Contents):
             values |= names
         return self._objects(f"{where} ORDER BY object_id", values)
 
+    def objects_between(
+        self,
+        org: str,
+        object_type: str,
+        statuses: Sequence[str],
+        *,
+        after: str,
+        last: str,
+        most: int,
+    ) -> list[ObjectRecord]:
+        """At most so many of a type in one of `statuses`, by ID: behind `after`, up to `last`."""
+        condition, names = one_of("status", statuses)
+        where = f"org = :org AND object_type = :object_type AND {condition}"
+        values = {"org": org, "object_type": object_type, "most": most, **names}
+        for bound, name in (("object_id > :after", after), ("object_id <= :last", last)):
+            if name:
+                where += f" AND {bound}"
+                values[bound.rpartition(":")[2]] = name
+        return self._objects(f"{where} ORDER BY object_id LIMIT :most", values)
+
     def objects_of(self, org: str) -> list[ObjectRecord]:
         """All objects of an organisation, by type and ID."""
         return self._objects("org = :org ORDER BY object_type, object_id", {"org": org})

@@ -256,55 +256,6 @@ def test_name_of_the_file_decides_nothing(tmp_path: Path) -> None:
             np.testing.assert_array_equal(read(codec, other).predict(rows), model.predict(rows))
 
 
-READERS = {
-    "xgboost": """
-import ctypes, glob, os, sys, xgboost
-lib = ctypes.CDLL(glob.glob(os.path.join(os.path.dirname(xgboost.__file__), "lib", "*xgboost*"))[0])
-handle, data, out = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.POINTER(ctypes.c_float)()
-assert lib.XGBoosterCreate(None, 0, ctypes.byref(handle)) == 0
-assert lib.XGBoosterLoadModel(handle, sys.argv[1].encode()) == 0
-rows = [float(x) for x in sys.argv[2].split()]
-values = (ctypes.c_float * len(rows))(*rows)
-nan, ulong = ctypes.c_float(float("nan")), ctypes.c_uint64
-assert lib.XGDMatrixCreateFromMat(values, ulong(len(rows) // 4), ulong(4), nan, ctypes.byref(data)) == 0
-size = ctypes.c_uint64()
-assert lib.XGBoosterPredict(handle, data, 0, 0, 0, ctypes.byref(size), ctypes.byref(out)) == 0
-print(*(out[i] for i in range(size.value)))
-""",
-    "lightgbm": """
-import ctypes, glob, os, sys
-from importlib.util import find_spec
-root = os.path.dirname(find_spec("lightgbm").origin)
-lib = ctypes.CDLL(glob.glob(os.path.join(root, "lib", "*lightgbm*"))[0])
-handle, rounds = ctypes.c_void_p(), ctypes.c_int()
-assert lib.LGBM_BoosterCreateFromModelfile(
-    sys.argv[1].encode(), ctypes.byref(rounds), ctypes.byref(handle)) == 0
-rows = [float(x) for x in sys.argv[2].split()]
-values, size = (ctypes.c_double * len(rows))(*rows), ctypes.c_int64()
-out = (ctypes.c_double * (len(rows) // 4))()
-assert lib.LGBM_BoosterPredictForMat(
-    handle, values, 1, len(rows) // 4, 4, 1, 0, 0, -1, b"", ctypes.byref(size), out) == 0
-print(*out)
-""",
-}
-
-
-@pytest.mark.parametrize("library", READERS)
-def test_c_program_that_never_heard_of_syncnb_reads_the_file(library: str, tmp_path: Path) -> None:
-    """Through the C API of the library, in a process of its own."""
-    model = MODELS[f"{library}, numbers" if library == "xgboost" else "lightgbm, linear trees"][0]()
-    if library == "lightgbm":
-        model = lightgbm.LGBMRegressor(n_estimators=5, verbose=-1).fit(X, NUMBERS)
-    _, path = write(model, tmp_path)
-    rows = X[:8].astype(np.float32)
-    said = subprocess.run(
-        [sys.executable, "-c", READERS[library], path, " ".join(str(float(x)) for x in rows.ravel())],
-        capture_output=True, text=True, check=True, timeout=120,
-    ).stdout  # fmt: skip
-    got = np.array([float(x) for x in said.split("\n")[-2].split()])
-    np.testing.assert_array_equal(got.astype(np.float32), model.predict(rows).astype(np.float32))
-
-
 DAMAGE = """
 import json, os, random, sys, warnings
 warnings.simplefilter("ignore")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from syncnb.codecs.comparing import difference
 from syncnb.codecs.examples import check_example, describe, pack_example, signature
 from syncnb.codecs.packing import pack, same, unpack
 from syncnb.errors import InvalidMetaDataError, SelfCheckError
+from syncnb.signing import make_key
 
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = X @ [1.0, -2.0, 3.0]
@@ -265,7 +269,8 @@ def test_wide_example_has_one_row_and_a_very_wide_one_none() -> None:
     """The manifest has 8 KB in all; the signature is there all the same."""
     for width, rows in ((10, 5), (60, 1), (400, 0)):
         x = np.random.default_rng(0).normal(size=(9, width))
-        signed, example = describe(SKOPS, LinearRegression().fit(x, x[:, 0]), x)
+        with pytest.warns(match="left out") if not rows else nullcontext():
+            signed, example = describe(SKOPS, LinearRegression().fit(x, x[:, 0]), x)
         assert signed["input"]["shape"] == [None, width]
         assert signed["output"] == {"dtype": "float64", "shape": [None]}
         assert (example["output"]["shape"] if example else [0]) == [rows]
@@ -300,3 +305,34 @@ def test_example_arrives_with_the_model(fleet: LocalFleet, model: Any, rows: Any
         assert found.example
         assert "output" in found.signature
         check_example(SKOPS, update.load(trusted=True), found, "object model/m")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_example_goes_before_what_people_wrote(
+    signed: bool, fleet: LocalFleet, tmp_path: Path
+) -> None:
+    """A manifest that is too long with it travels without it, at any length of the rest."""
+    name, model = f"n{uuid.uuid4().hex}", LinearRegression().fit(X, Y)
+    signer = make_key(tmp_path / "key.pem") if signed else False
+
+    def published(length: int) -> Manifest:
+        return publish_model(
+            model, name=name, object_type=name, dest_type="edge", example=X, client=fleet.cloud,
+            extra={"notes": "x" * length}, signer=signer,
+        ).manifest  # fmt: skip
+
+    kept = []
+    for length in range(5400, 6750 if signed else 7050, 150):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            found = published(length)
+        assert found.signature["output"] == {"dtype": "float64", "shape": [None]}
+        assert bool(found.example) is not any("do not compare" in str(w.message) for w in said)
+        kept.append(bool(found.example))
+    assert kept == sorted(kept, reverse=True)
+    assert set(kept) == {True, False}
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(InvalidMetaDataError, match=r"(?s)^extra = .*8192 bytes"),
+    ):
+        published(9000)

@@ -102,24 +102,6 @@ def test_bytes_are_a_model_only_on_request() -> None:
     assert default_registry().for_object("a text that ends in something else").name == "text"
 
 
-def test_file_opens_in_onnxruntime_alone(tmp_path: Path) -> None:
-    """In a program that never heard of syncnb."""
-    _, file = written(classifier(), tmp_path)
-    np.save(tmp_path / "x.npy", X)
-    program = (
-        "import sys, numpy, onnxruntime\n"
-        "session = onnxruntime.InferenceSession(sys.argv[1])\n"
-        "labels = session.run(['label'], {'X': numpy.load(sys.argv[2])})[0]\n"
-        "assert 'syncnb' not in sys.modules\n"
-        "print(*labels)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", program, file, tmp_path / "x.npy"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.split() == [str(y) for y in LogisticRegression().fit(X, Y).predict(X)]
-
-
 def test_all_outputs_and_several_inputs_are_taken_by_name() -> None:
     """A frame for a model with an input a column."""
     kinds = {"a": TensorProto.FLOAT, "n": TensorProto.INT64}

@@ -7,6 +7,7 @@ import json
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -14,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.cluster import DBSCAN, Birch, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -34,6 +36,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from syncnb import LocalFleet, publish_model
 from syncnb.codecs import default_registry
 from syncnb.codecs.audit import in_words
 from syncnb.errors import LoadError, ModelError, UntrustedDataError
@@ -95,6 +98,37 @@ def test_model_says_the_same_after_a_round_trip(
     for method in ("predict_proba", "decision_function", "score_samples"):
         if hasattr(model, method):
             assert np.array_equal(getattr(loaded, method)(rows), getattr(model, method)(rows))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(FOREST.fit(X, Y), id="arrays"),
+        pytest.param(KNeighborsClassifier(3).fit(csr_array(X), Y), id="sparse"),
+        pytest.param(FunctionTransformer(kw_args={"file": b"x", "__id__": "y"}).fit(X), id="bytes"),
+    ],
+)
+def test_same_model_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Any
+) -> None:
+    """A cell that runs again publishes the same version, and not another model of that name."""
+    (tmp_path / "later").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, path = written(model, tmp_path)
+        monkeypatch.setattr("time.time", lambda: 1_900_000_000.0)  # what zipfile asks
+        _, later = written(deepcopy(model), tmp_path / "later")
+    assert path.read_bytes() == later.read_bytes()
+    loaded = read("skops", path, trusted=True)
+    assert type(loaded) is type(model)
+    assert loaded.get_params() == model.get_params()
+
+
+def test_warning_names_the_line_that_publishes(fleet: LocalFleet) -> None:
+    """And no line of syncnb, which a notebook would show."""
+    with pytest.warns(UserWarning, match="skops does not vouch for") as warned:
+        publish_model(FOREST.fit(X, Y), name="warned", dest_type="none", client=fleet.cloud)
+    assert warned[0].filename == __file__
 
 
 def test_model_that_cannot_predict_is_asked_nothing(tmp_path: Path) -> None:

@@ -210,6 +210,27 @@ def test_what_csv_and_json_would_lose_is_refused(
     assert remedy in str(caught.value)
 
 
+def test_every_kind_of_column_is_json_to_everybody(tmp_path: Path) -> None:
+    """Each missing once, under names that could be taken for something else."""
+    moment = dt.datetime.fromisoformat("2030-01-02T03:04:05.000600")
+    row = {
+        "share in %s": 0.1, "b": True, "i": -5, 'a "text"': 'ü\n"', "at": moment,
+        "day": moment.date(), "time": moment.time(), "list": [1, None], "pair": {"a": 1.5},
+    }  # fmt: skip
+    table = pa.Table.from_pylist([row, dict.fromkeys(row)])
+    _, path = written(table, tmp_path, "json")
+    shown = {**row, "at": "2030-01-02T03:04:05.000600", "day": "2030-01-02"}
+    shown["time"] = "03:04:05.000600"
+    assert json.loads(path.read_text()) == [shown, dict.fromkeys(row)]
+
+
+def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """An object of JSON would have one of them."""
+    table = pa.table([[1], [2]], names=["a", "a"])
+    with pytest.raises(ModelError, match="one name"):
+        written(table, tmp_path, "json")
+
+
 def test_others_read_csv_and_json_without_syncnb(tmp_path: Path) -> None:
     """The standard library and DuckDB."""
     _, path = written(FLAT[["n", "t"]], tmp_path, "csv")

@@ -122,6 +122,8 @@ def tensor(start: Any = 0, end: Any = 8, shape: Any = (2,), dtype: str = "F32") 
         b"{" * 10,
         b"[" * 100_000,
         b'{"__metadata__": {"a": 1}}',
+        b'{"__metadata__": [1]}',
+        b'{"__metadata__": {}, "__metadata__": "x"}',
         b'{"x": null}',
     ],
 )

@@ -52,8 +52,19 @@ def cyclic() -> list[Any]:
     return items
 
 
+def wide() -> list[Any]:
+    """A list in itself a thousand times, which is more than any memory holds three levels down."""
+    items: list[Any] = []
+    items.extend([items] * 1000)
+    return items
+
+
 class Number(int):
     """Not quite an int."""
+
+
+class Word(str):
+    """Not quite a str, and equal to one."""
 
 
 @pytest.mark.parametrize(
@@ -72,7 +83,10 @@ class Number(int):
         (["\ud800"], "lone surrogate", "Repair"),
         ({"\ud800": 1}, "has the key", ""),
         ([10**5000], "has 16610 bits", "text"),
+        ([{"a": 1}, {Word("a"): 1}], "has the key 'a'", ""),
+        ([True, 1, 1.5, "a", Word("a")], r"value\[4\] is a .*Word", "text"),
         (cyclic(), "deeper than 100, or holds itself", "flatter"),
+        (wide(), "deeper than 100, or holds itself", "flatter"),
     ],
 )
 def test_a_value_that_would_not_come_back_is_refused(

@@ -114,6 +114,17 @@ def test_damage_that_keeps_size_and_time_is_noticed_after_a_restart(tmp_path: Pa
         assert lease.path.read_bytes() == b"data"
 
 
+def test_what_is_kept_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has to be there after a loss of power, when nobody can be asked for it again."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    cache = Cache(tmp_path)
+    blob = tmp_path / "data" / put(cache, b"data")
+    assert not synced
+    cache.keep("in use", blob.name)
+    assert {blob.stat().st_ino, blob.parent.stat().st_ino} <= set(synced)
+
+
 def test_file_without_a_note_is_compared_with_its_digest(tmp_path: Path) -> None:
     """A process may have ended between the two."""
     cache = Cache(tmp_path)

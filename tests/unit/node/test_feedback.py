@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 
 import pytest
+from pandas.testing import assert_frame_equal
 
-from syncnb import LocalFleet, ObjectMetaData, Publication, SyncServiceClient, publish, updates
-from syncnb.errors import AccessDeniedError, DataError, LoadError, WaitTimeoutError
+from syncnb import (
+    LocalFleet,
+    Manifest,
+    ObjectMetaData,
+    Publication,
+    SyncServiceClient,
+    Update,
+    publish,
+    updates,
+)
+from syncnb.errors import (
+    AccessDeniedError,
+    DataError,
+    LoadError,
+    UntrustedDataError,
+    WaitTimeoutError,
+)
 from syncnb.feedback import MAX_REASON, OBJECT_TYPE, mark_of, reason_of, report_failure
 
 from .helpers import fresh, publish_raw
@@ -149,6 +168,89 @@ def test_exception_of_the_program_is_not_the_fault_of_the_data(fleet: LocalFleet
     assert status_at(published, "node1")[0] == "delivered"
 
 
+def wraps(update: Update) -> None:
+    with update:
+        try:
+            update.load()
+        except DataError as error:
+            raise RuntimeError("cannot go on") from error
+
+
+def ends(update: Update) -> None:
+    with update:
+        try:
+            update.load()
+        except DataError:
+            sys.exit(1)
+
+
+def looks_first(update: Update) -> None:
+    with update:
+        assert update.manifest is not None
+
+
+def has_no_block(update: Update) -> None:
+    with pytest.raises(DataError):
+        update.load()
+
+
+@pytest.mark.parametrize("program", [wraps, ends, looks_first, has_no_block])
+def test_refusal_is_told_however_the_program_is_written(
+    fleet: LocalFleet, wait_until: WaitUntil, program: Callable[[Update], None]
+) -> None:
+    """What `load` refused is the fault of what arrived, whatever becomes of the exception."""
+    name = fresh()
+    if program is looks_first:
+        broken = ObjectMetaData(
+            object_type=name, object_id="a", dest_type="edge", description='{"syncnb":{'
+        )
+        fleet.cloud.update_object(broken, data=b"odd")
+        published = Publication(
+            broken, Manifest(format="", codec="", sha256="", size=3), fleet.cloud
+        )
+    else:
+        published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    with contextlib.suppress(DataError, RuntimeError, SystemExit):
+        for update in updates(name, client=fleet.node("node1"), timeout=20):
+            try:
+                program(update)
+            finally:
+                assert not update.acknowledged
+            break
+    wait_until(lambda: status_at(published, "node1")[0] == "failed")
+    assert re.search("no Parquet file|no JSON", status_at(published, "node1")[1])
+
+
+def test_refusal_that_the_program_got_over_is_not_told(fleet: LocalFleet) -> None:
+    """It loads on the second try, and fails by itself then."""
+    name = fresh()
+    published = publish({"a"}, name, "a", format="pickle", dest_type="edge", client=fleet.cloud)
+    published.wait("delivered")
+    update = next(updates(name, client=fleet.node("node1"), timeout=20))
+    with pytest.raises(ValueError, match="a bug"), update:  # noqa: PT012
+        with pytest.raises(UntrustedDataError):
+            update.load()
+        update.load(trusted=True)
+        raise ValueError("a bug")
+    time.sleep(0.3)
+    assert not reports(fleet, name)
+
+
+def test_publisher_sees_the_failure_of_what_came_in_its_place(
+    fleet: LocalFleet, wait_until: WaitUntil
+) -> None:
+    """Somebody else has stored it, so the table is all that the publisher has; it names both."""
+    name = fresh()
+    good = publish(b"good", name, "a", version="1.0.0", dest_type="edge", client=fleet.cloud)
+    publish_raw(fleet.cloud, name, b"odd", version="0.9.0", format="parquet").wait("delivered")
+    fail_at(fleet, name)
+    wait_until(lambda: [row.status for row in good.delivery_rows()] == ["failed"])
+    assert status_at(good, "node1")[1].startswith("version 0.9.0 came in its place: object ")
+    better = publish(b"better", name, "a", version="2.0.0", dest_type="edge", client=fleet.cloud)
+    better.wait("delivered")
+    assert status_at(better, "node1") == ("delivered", "")
+
+
 def test_report_that_no_node_sent_is_not_believed(fleet: LocalFleet) -> None:
     """Its text may say what it likes; the service says where it comes from."""
     name = fresh()
@@ -225,6 +327,42 @@ def test_failure_is_in_the_log_of_who_waits(
     with caplog.at_level(logging.WARNING), pytest.raises(WaitTimeoutError):
         published.wait("consumed", timeout=1.5)
     assert caplog.text.count(f"{name}/a failed at edge/node1") == 1
+
+
+def test_refusal_by_all_can_be_waited_for(fleet: LocalFleet) -> None:
+    """Of what was published to see it refused; not when one of two has done so."""
+    name = fresh()
+    published = publish_raw(fleet.cloud, name, b"odd", format="parquet")
+    fail_at(fleet, name, "node1")
+    with pytest.raises(WaitTimeoutError, match=r"is not failed everywhere .* edge/node2: deliver"):
+        published.wait("failed", timeout=1.0)
+    fail_at(fleet, name, "node2")
+    failed = published.wait("failed", timeout=20)
+    assert failed["status"].tolist() == ["failed", "failed"]
+    assert all("Parquet" in message for message in failed["message"])
+
+
+def test_refused_version_does_not_take_the_credit_of_the_next(fleet: LocalFleet) -> None:
+    """Services keep the statuses of an object, whatever its version: its table must not turn green."""
+    name = fresh()
+    good = publish(b"good", name, "a", version="1", dest_type="edge", client=fleet.cloud)
+    bad = publish_raw(fleet.cloud, name, b"odd", version="2", format="parquet")
+    for node in fleet.nodes:
+        fail_at(fleet, name, node)
+    refused = bad.wait("failed", timeout=20)
+    back = bad.rollback(to="1")
+    for node in fleet.nodes:
+        with next(updates(name, client=fleet.node(node), timeout=20)) as update:
+            assert update.load() == b"good"
+    back.wait("consumed", timeout=20)
+    assert_frame_equal(bad.status(), refused)
+    assert bad.done()
+    assert f"{name}/a 2, replaced by 1" in repr(bad)
+    with pytest.raises(
+        WaitTimeoutError, match="will not be, for 1 has taken its place: edge/node1: f"
+    ):
+        bad.wait("consumed", timeout=3600)
+    assert "replaced by another publication" in repr(good)  # which has the same version
 
 
 def test_reason_is_short_and_tells_no_secret() -> None:

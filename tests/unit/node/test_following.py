@@ -446,6 +446,24 @@ def test_refused_credentials_are_named_and_tried_again(
         assert not follower.closed
 
 
+def test_model_and_its_version_are_given_as_one(
+    fleet: LocalFleet, cache: Cache, wait_until: WaitUntil
+) -> None:
+    """A program that reports which version it used must not mix two."""
+    name = fresh()
+    with follow("a", object_type=name, client=fleet.node("node1"), cache=cache) as follower:
+        with pytest.raises(NotReadyError):
+            follower.in_use  # noqa: B018
+        first = put(fleet, name, b"v1", "1")
+        follower.wait()
+        now = follower.in_use
+        put(fleet, name, b"v2", "2")
+        wait_until(lambda: follower.version == "2", show=lambda: repr(follower))
+        assert (now.model, now.version, now.manifest) == (b"v1", "1", first.manifest)
+        after = follower.in_use
+        assert (after.model, after.version, after.since) == (b"v2", "2", follower.since)
+
+
 def test_follower_shows_what_it_has(fleet: LocalFleet, wait_until: WaitUntil) -> None:
     """As text and as HTML, in which nothing of a reason is markup."""
 

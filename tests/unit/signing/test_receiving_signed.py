@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -117,6 +118,23 @@ def test_pinned_key_counts_as_the_word_of_the_caller(
     with pytest.raises(UntrustedDataError, match="can run any code"):
         received(fleet, "pickled", False).load()
     assert received(fleet, "pickled", trust).load() == {"weights": [1, 2]}
+
+
+def test_newer_version_that_is_not_trusted_takes_the_place_of_none(
+    fleet: LocalFleet, trust: Trust, keys: Keys, wait_until: WaitUntil
+) -> None:
+    """With `only_latest`, the older ones are acknowledged unseen."""
+    node, kind = fleet.node("node1"), "latest-signed"
+    for name, signer in (("m-6", "alice"), ("m-7", "alice"), ("m-8", None), ("m-9", "mallory")):
+        send(fleet, kind, name, name.encode(), keys(signer) if signer else None)
+    wait_until(lambda: len(node.get_updated_objects(kind)) == 4)
+    found = updates(kind, client=node, trust=trust, only_latest=lambda _: "m", timeout=0.5)
+    loaded = []
+    for update in found:
+        with contextlib.suppress(UnknownKeyError), update:
+            loaded.append(update.load())
+    assert loaded == [b"m-7"]
+    assert {one.object_id for one in node.get_updated_objects(kind)} == {"m-8", "m-9"}
 
 
 def test_manifest_that_lies_about_the_size_is_refused_without_a_trust_too(

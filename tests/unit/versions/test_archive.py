@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncnb.archive import Archive, ArchiveKey, LocalArchive, Record, open_archive
+from syncnb.archive.local import SPOOL
 from syncnb.archive.opening import archive_for, default_place
 from syncnb.errors import ArchiveError, DigestMismatchError, InvalidMetaDataError, SettingsError
 
@@ -108,10 +109,12 @@ def test_bytes_of_no_version_go_when_they_are_old(tmp_path: Path) -> None:
     digest = kept(archive, tmp_path, b"old")
     wanted = kept(archive, tmp_path, b"wanted")
     archive.claim(record_of("1", b"wanted"))
+    spool = tmp_path / "archive" / f"{SPOOL}abandoned"
+    spool.mkdir()
     for path in (tmp_path / "archive").rglob("*"):
-        if path.is_file():
-            os.utime(path, (0, 0))
+        os.utime(path, (0, 0))
     archive.prune(keep=1)
+    assert not spool.exists()
     archive.fetch(wanted, tmp_path / "back")
     with pytest.raises(ArchiveError):
         archive.fetch(digest, tmp_path / "back")

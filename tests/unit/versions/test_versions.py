@@ -233,7 +233,11 @@ def test_versions_are_listed_with_what_is_known(fleet: LocalFleet, name: str) ->
     frame = found.to_pandas()
     assert frame["current"].tolist() == [False, True, False]
     assert str(frame["published"].dtype) == "datetime64[us, UTC]"
-    assert "production" in found._repr_html_()
+    html = found._repr_html_()
+    assert "production" in html
+    assert found[0].sha256 not in html  # which is wider than all else
+    assert f"{found[0].sha256[:8]}..." in html
+    assert found[0].sha256 in found[0]._repr_html_()
     assert [v.version for v in versions("a@production", name, client=fleet.cloud)] == ["2"]
     assert versions("nothing", name, client=fleet.cloud) == []
 
@@ -382,6 +386,35 @@ def test_archive_that_was_asked_for_has_to_work(
     client, _ = counting(fleet)
     client.archive = ""
     assert publish(b"1", name, "a", client=client).version == "1"
+
+
+def test_what_becomes_of_a_file_later_does_not_reach_the_archive(
+    fleet: LocalFleet, name: str, tmp_path: Path
+) -> None:
+    """It has a copy of its own, and nothing beside it."""
+    path, place = tmp_path / "a.bin", tmp_path / "archive"
+    path.write_bytes(b"1" * LARGE)
+    first = publish(path, "version", name, client=fleet.cloud, archive=place)
+    with path.open("r+b") as file:
+        file.write(b"2" * LARGE)
+    second = publish(path, "version", name, client=fleet.cloud, archive=place)
+    back = second.rollback()
+    assert fleet.cloud.read_object_data(back.meta_data) == b"1" * LARGE
+    assert (first.manifest.file_name, back.version) == ("a.bin", "1")
+    assert {one.name for one in place.iterdir()} == {"blobs", "records"}
+
+
+def test_file_travels_without_an_archive_that_has_no_place(
+    fleet: LocalFleet, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If nobody asked for one."""
+    (tmp_path / "file").write_bytes(b"1" * LARGE)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    cloud = SyncServiceClient(
+        fleet.url, org_id=fleet.org_id, key="admin", secret=fleet.environment()["SYNCNB_SECRET"]
+    )
+    done = publish(tmp_path / "file", "version", name, client=cloud)
+    assert cloud.read_object_data(done.meta_data) == b"1" * LARGE
 
 
 def test_refused_publication_does_not_take_the_version(
