@@ -45,7 +45,7 @@ def test_refused_version_is_not_in_use(fleet: LocalFleet) -> None:
         follower.wait()
         publish(
             b"v2", "model", name, version="2", dest_type="edge", dest_id="node1", client=fleet.cloud
-        ).wait("delivered", timeout=30)
+        ).wait("failed", timeout=30)
         with follower._changed:
             assert follower._changed.wait_for(lambda: bool(follower.failures), 30)
         assert follower.model == b"v1"
