@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,13 @@ from syncnb.client.webhooks import WebhookCalls
 from syncnb.client.wire import DEADLINE, READ_TIMEOUT
 from syncnb.metadata import check_name
 from syncnb.settings import check_texts
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """What a client was made with; the secret is in it, but not in its repr."""
+
+    values: Mapping[str, Any] = field(repr=False)
 
 
 class SyncServiceClient(
@@ -110,11 +118,12 @@ class SyncServiceClient(
             check_name("org_id", org_id)
         self.key = key or ""
         self.archive = ""
-        self._settings = {
+        settings = {
             "url": url, "org_id": org_id, "key": key, "secret": secret, "ca": ca, "cert": cert,
             "cert_key": cert_key, "proxies": proxies, "timeout": timeout, "deadline": deadline,
             "adapter": adapter,
         }  # fmt: skip
+        self._settings = _Hidden(settings)
         transport = Transport(
             url, org_id=org_id, key=key, secret=secret, ca=ca, cert=cert, cert_key=cert_key,
             proxies=proxies, timeout=timeout, deadline=deadline, adapter=adapter,
@@ -152,7 +161,11 @@ class SyncServiceClient(
 
     def __getstate__(self) -> dict[str, object]:
         """What another process needs to make the same client, its secret too."""
-        return {"settings": self._settings, "archive": self.archive, "has_bulk": self._has_bulk}
+        return {
+            "settings": self._settings.values,
+            "archive": self.archive,
+            "has_bulk": self._has_bulk,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         SyncServiceClient.__init__(self, **state["settings"])
