@@ -78,7 +78,7 @@ def quantiles(
     for one in q:
         if not 0 <= one <= 1:
             raise InvalidMetaDataError("q", one, "give numbers from 0 to 1")
-    keys = [*by, "metric"]
+    keys = list(dict.fromkeys([*by, "metric"]))
     found = frame[frame["kind"] == "distribution"]
     rows, broken = [], 0
     for key, group in found.groupby(keys, dropna=False, sort=True):

@@ -100,10 +100,10 @@ class TableInfo:
         return self.reasons[-5:]
 
     def _facts(self) -> list[tuple[str, str]]:
-        span = f": {self.days[0]} to {self.days[-1]}" if self.days else ""
+        span = " to ".join(dict.fromkeys((*self.days[:1], *self.days[-1:])))
         facts = [
             ("rows", f"{self.rows:,}"),
-            ("days", f"{len(self.days):,}{span}"),
+            ("days", f"{len(self.days):,}: {span}" if span else "0"),
             ("streams", f"{self.streams:,} of {self.nodes:,} nodes"),
             ("size", f"{_size(self.size)} in {self.files:,} files"),
             ("columns", ", ".join(self.columns)),
@@ -125,7 +125,7 @@ def _size(size: float) -> str:
 def brief(info: TableInfo) -> str:
     """One line."""
     return (
-        f"<StatisticsTable {info.place}: {info.rows:,} rows, {len(info.days):,} days, "
+        f"<StatisticsTable {info.place}: {info.rows:,} rows of {len(info.days):,} days, "
         f"{info.set_aside:,} objects set aside>"
     )
 

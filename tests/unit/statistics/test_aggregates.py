@@ -144,6 +144,7 @@ def test_intervals_travel_and_merge_into_the_quantiles_of_all_values(
     assert frame.groupby("metric")["count"].sum().to_dict() == {"frames": 18_000, "ms": 18_000}
     each = quantiles(frame, [0.1, 0.5, 0.99]).set_index("node")
     both = quantiles(frame, [0.5], by=())
+    assert quantiles(frame, [0.5], by=["metric"]).columns.is_unique
     for node, values in seen.items():
         assert each.loc[node, "count"] == 9000
         assert each.loc[node, "max"] == values.max()

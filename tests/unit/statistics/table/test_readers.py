@@ -130,7 +130,7 @@ def test_table_says_what_it_has(grown: StatisticsTable) -> None:
     assert "rows         5" in repr(info)
     assert "never" in repr(StatisticsTable("/nowhere/at/all").info())
     assert "<td" in grown._repr_html_()
-    assert "5 rows, 2 days, 0 objects set aside" in repr(grown)
+    assert "5 rows of 2 days, 0 objects set aside" in repr(grown)
     streams = grown.streams()
     assert streams.to_dict("records") == [
         {"stream": "grown", "node": "node1", "node_type": "edge", "first": 1, "last": 5,
