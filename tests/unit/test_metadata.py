@@ -126,6 +126,7 @@ ERRORS = [
     errors.UnfittedModelError("this SVC", "it is not fitted", "fit it"),
     errors.MissingDependencyError("pandas", "collect", "notebook"),
     errors.FleetError("node1", "died", "boom"),
+    errors.TableError("the table x", "it is full", "make room"),
 ]
 
 

@@ -78,8 +78,9 @@ def replay(fleet: LocalFleet, kind: str) -> Callable[[], None]:
 
 
 def row_of(publication: Publication) -> tuple[str, str]:
-    (row,) = [row for row in publication.delivery_rows() if row.dest_id == "node1"]
-    return row.status, row.message
+    """Status and message at node1; empty as long as it is not known to the publication."""
+    rows = [row for row in publication.delivery_rows() if row.dest_id == "node1"]
+    return (rows[0].status, rows[0].message) if rows else ("", "")
 
 
 def test_current_takes_what_is_signed_and_nothing_else(
