@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from traceback import walk_stack
 from typing import Any
@@ -24,6 +25,7 @@ from syncnb.errors import (
     UntrustedDataError,
 )
 
+_MANY = 100
 _ELSEWHERE = ("catboost", "lightgbm", "xgboost")  # they derive from it, and have better formats
 
 
@@ -67,9 +69,9 @@ class Skops:
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
-        canonical(rough, path)
+        schema = canonical(rough, path)
         rough.unlink()
-        unknown = _unknown(path)
+        unknown = _unknown(schema)
         if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
             raise ModelError(
                 f"this {type(obj).__name__}",
@@ -108,15 +110,38 @@ _BROKEN = (
 )  # fmt: skip  # what a damaged or forged file makes of zipfile, json, skops and numpy
 
 
-def _unknown(path: Path) -> list[str]:
-    """Skops' audit of a file of its own, which looks at the schema: arrays need not be read."""
+def _unknown(schema: Mapping[str, Any]) -> list[str]:
+    """Skops' audit of a file of its own: of its types, for which no array needs to be read.
+
+    Numbers and texts are always safe; where they are many, as in a vocabulary, they are left out.
+    """
     from skops.io import get_untrusted_types
 
-    slim = io.BytesIO()
-    with ZipFile(path) as full, ZipFile(slim, "w") as schema_only:
-        for name in full.namelist():
-            schema_only.writestr(name, full.read(name) if name == "schema.json" else b"")
-    return sorted(get_untrusted_types(data=slim.getvalue()))
+    files: set[str] = set()
+    text = json.dumps(_slim(schema, files), separators=(",", ":"))
+    data = io.BytesIO()
+    with ZipFile(data, "w") as archive:
+        archive.writestr("schema.json", text)
+        for name in sorted(files):
+            archive.writestr(name, b"")
+    return sorted(get_untrusted_types(data=data.getvalue()))
+
+
+def _slim(value: Any, files: set[str]) -> Any:
+    if isinstance(value, list):
+        return [_slim(one, files) for one in value if len(value) < _MANY or not _is_json(one)]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(file := value.get("file"), str):
+        files.add(file)
+    if value.get("__loader__") == "DictNode" and len(value["content"]) >= _MANY:
+        content = {key: one for key, one in value["content"].items() if not _is_json(one)}
+        value = {**value, "content": content}
+    return {key: _slim(one, files) for key, one in value.items()}
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("__loader__") == "JsonNode"
 
 
 def _load(path: Path, how: Loading, named: set[str]) -> Any:

@@ -16,7 +16,7 @@ _START = 64  # bytes of a .npy file that show whether its array has fields
 _ADDRESS = "_stop_words_id"  # of a text vectorizer: id() of a list, in the process of its publisher
 
 
-def canonical(rough: Path, path: Path) -> None:
+def canonical(rough: Path, path: Path) -> dict[str, Any]:
     """Write a skops file again, without what is of the process and the moment that wrote it.
 
     Skops numbers the objects of a model by their addresses in memory, names the files of its
@@ -33,6 +33,11 @@ def canonical(rough: Path, path: Path) -> None:
     path : Path
         Where it goes; another file.
 
+    Returns
+    -------
+    dict
+        Its schema.
+
     Examples
     --------
     >>> import tempfile
@@ -40,9 +45,9 @@ def canonical(rough: Path, path: Path) -> None:
     >>> with tempfile.TemporaryDirectory() as name:
     ...     rough, one, two = (Path(name) / part for part in "abc")
     ...     dump({"some": {"a", "set"}}, rough)
-    ...     canonical(rough, one)
+    ...     _ = canonical(rough, one)
     ...     dump({"some": {"set", "a"}}, rough)
-    ...     canonical(rough, two)
+    ...     _ = canonical(rough, two)
     ...     one.read_bytes() == two.read_bytes(), load(one) == {"some": {"a", "set"}}
     (True, True)
     """
@@ -54,6 +59,7 @@ def canonical(rough: Path, path: Path) -> None:
             with source.open(old) as read, target.open(entry(new, size), "w") as written:
                 _copy(read, written)
         target.writestr(entry(_SCHEMA), json.dumps(schema, separators=(",", ":")))
+    return dict(schema)
 
 
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:
