@@ -378,10 +378,11 @@ def _boosted() -> Iterator[Case]:
             model.load_model(path)
             return model
 
-        yield Case(
-            name="xgboost", make=fitted, load=load, suffix=".ubj",
-            save=lambda model, path: model.save_model(path),
-        )  # fmt: skip
+        for name, trusted in (("xgboost, trusted", True), ("xgboost, unknown", False)):
+            yield Case(
+                name=name, make=fitted, load=load, suffix=".ubj", trusted=trusted,
+                save=lambda model, path: model.save_model(path),
+            )  # fmt: skip
     if find_spec("lightgbm"):
         import lightgbm
 
@@ -390,10 +391,11 @@ def _boosted() -> Iterator[Case]:
             settings: dict[str, Any] = {"n_estimators": 500 if large else 10, "verbose": -1}
             return lightgbm.LGBMClassifier(num_leaves=127, **settings).fit(x, y)
 
-        yield Case(
-            name="lightgbm", make=boosted, load=lambda path: lightgbm.Booster(model_file=path),
-            save=lambda model, path: model.booster_.save_model(path),
-        )  # fmt: skip
+        for name, trusted in (("lightgbm, trusted", True), ("lightgbm, unknown", False)):
+            yield Case(
+                name=name, make=boosted, load=lambda path: lightgbm.Booster(model_file=path),
+                save=lambda model, path: model.booster_.save_model(path), trusted=trusted,
+            )  # fmt: skip
     if find_spec("catboost"):
         import catboost
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from syncnb.codecs.boosting import KEY, check_trees
+from syncnb.codecs.boosting import check_trees
 from syncnb.errors import LoadError
 
 _OF_NUMBERS = b"0123456789+-.eEinfa "  # no "_" and no "+" before, which only Python takes
@@ -16,10 +16,10 @@ _NODES_IF_THERE = ("split_gain", "internal_value", "internal_weight", "internal_
 _LEAVES_IF_THERE = ("leaf_weight", "leaf_count", "leaf_const", "num_features")
 _FLAGS = (b"average_output",)  # of a random forest
 _PARAMETER = re.compile(rb"\[[a-z_0-9]+: [ -~\x80-\xff]*\]")
-_END = b"\nend of parameters\n"
+END = b"\nend of parameters\n"
 
 
-def check_model(path: Path, subject: str) -> bytes | None:
+def check_model(path: Path, subject: str) -> None:
     """Refuse a file that would crash LightGBM or never end.
 
     Parameters
@@ -28,11 +28,6 @@ def check_model(path: Path, subject: str) -> bytes | None:
         The file; it is mapped and read tree by tree.
     subject : str
         Which object, for the error.
-
-    Returns
-    -------
-    bytes or None
-        The note that syncnb wrote into it.
 
     Raises
     ------
@@ -45,7 +40,7 @@ def check_model(path: Path, subject: str) -> bytes | None:
             path.open("rb") as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
-            return _check_text(data, subject)
+            _check_text(data, subject)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise LoadError(
             subject,
@@ -54,7 +49,7 @@ def check_model(path: Path, subject: str) -> bytes | None:
         ) from error
 
 
-def _check_text(data: mmap.mmap, subject: str) -> bytes | None:
+def _check_text(data: mmap.mmap, subject: str) -> None:
     _want(data.find(b"\0") < 0, "it holds a NUL, where LightGBM would stop or never end")
     at = data.find(b"\n\n") + 2
     _want(data[:5] == b"tree\n" and at > 1, "it does not begin with a tree's head")
@@ -76,11 +71,9 @@ def _check_text(data: mmap.mmap, subject: str) -> bytes | None:
         _check_tree(_fields(text), features, subject)
         at += size
     _want(data[at : at + 13] == b"end of trees\n", "the end of the trees is missing")
-    end = data.find(_END, at)
+    end = data.find(END, at)
     _want(end >= 0, "the end is missing")
     _check_parameters(data[at + 13 : end])
-    start = data.rfind(f"\n{KEY}:".encode(), end)
-    return data[start + len(KEY) + 2 : data.find(b"\n", start + 1)] if start >= 0 else None
 
 
 def _check_parameters(text: bytes) -> None:

@@ -51,9 +51,10 @@ class XGBoost:
             booster.set_attr(**{KEY: None})
 
     def load(self, path: Path, how: Loading) -> Any:
-        """Read it after a look at its trees; the format holds no code."""
+        """Read it, after a look at its trees if nobody vouches for it; it holds no code."""
         xgboost = _xgboost()
-        check_model(path, how.subject)
+        if how.trusted is not True:
+            check_model(path, how.subject)
         try:
             with suffixed(path, how, self.suffix) as named:
                 return _read(xgboost, named, how)

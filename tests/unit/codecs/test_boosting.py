@@ -133,8 +133,9 @@ def write(model: Any, folder: Path) -> tuple[Codec, Path]:
     return codec, path
 
 
-def read(codec: Codec, path: Path, type_: str = "") -> Any:
-    return codec.load(path, Loading(subject="object model/m", folder=path.parent, type=type_))
+def read(codec: Codec, path: Path, type_: str = "", *, trusted: bool = False) -> Any:
+    how = Loading(subject="object model/m", folder=path.parent, type=type_, trusted=trusted)
+    return codec.load(path, how)
 
 
 def predicted(codec: Codec, model: Any, rows: Any) -> Any:
@@ -142,13 +143,14 @@ def predicted(codec: Codec, model: Any, rows: Any) -> Any:
     return codec.predict(model, rows)
 
 
+@pytest.mark.parametrize("trusted", [False, True])
 @pytest.mark.parametrize("kind", MODELS)
-def test_model_comes_out_as_it_was(kind: str, tmp_path: Path) -> None:
+def test_model_comes_out_as_it_was(kind: str, trusted: bool, tmp_path: Path) -> None:
     """Class, predictions bit for bit, labels, names, best iteration; the original is unchanged."""
     make, rows = MODELS[kind]
     model = make()
     codec, path = write(model, tmp_path)
-    back = read(codec, path)
+    back = read(codec, path, trusted=trusted)
     assert codec.name == kind.partition(",")[0]
     assert type(back) is type(model)
     wanted, got = predicted(codec, model, rows), predicted(codec, back, rows)
