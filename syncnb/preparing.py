@@ -86,20 +86,22 @@ def prepared(
     about = {**about, "name": name, "file_name": f"{name}{codec.suffix}"}
 
     def described(path: Path, digest: str, *, ours: bool) -> Prepared:
+        about["commit"] = commit.wait()
         manifest = _without_long_example(_manifest(obj, path, digest, codec, about=about), signer)
         if sbom:
             manifest = replace(manifest, sbom=_installed(manifest))
         return Prepared(path, manifest, ours)
 
-    if isinstance(obj, Path) and getattr(codec, "in_place", False):
-        about["file_name"] = obj.name
-        with _copied(obj, codec, spool) as copy:
-            path, digest = copy or (obj, digest_of(obj))
-            yield described(path, digest, ours=copy is not None)
-        return
-    with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
-        path = Path(folder) / f"data{codec.suffix}"
-        yield described(path, dump(codec, obj, path, synced=synced), ours=True)
+    with _Commit() as commit:
+        if isinstance(obj, Path) and getattr(codec, "in_place", False):
+            about["file_name"] = obj.name
+            with _copied(obj, codec, spool) as copy:
+                path, digest = copy or (obj, digest_of(obj))
+                yield described(path, digest, ours=copy is not None)
+            return
+        with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
+            path = Path(folder) / f"data{codec.suffix}"
+            yield described(path, dump(codec, obj, path, synced=synced), ours=True)
 
 
 @contextmanager
@@ -127,7 +129,6 @@ def _manifest(
         type="" if is_path else f"{type(obj).__module__}.{type(obj).__qualname__}",
         python=platform.python_version(),
         requires=versions(codec.libraries),
-        commit=commit(),
         **about,
     )
 
@@ -151,23 +152,40 @@ def _without_long_example(manifest: Manifest, signer: Signer | None) -> Manifest
     return without
 
 
-def commit() -> str:
-    """The git commit of the working directory; empty without git, or if it does not say at once."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    try:
-        done = subprocess.run(
-            [git, "rev-parse", "--verify", "--quiet", "HEAD"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_GIT_TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    said = done.stdout.decode("ascii", "replace").strip()
-    return said if done.returncode == 0 and said.isalnum() else ""
+class _Commit:
+    """The git commit of the working directory; git looks while others are at work."""
+
+    def __init__(self) -> None:
+        self._asked: subprocess.Popen[str] | None = None
+        git = shutil.which("git")
+        if git is not None:
+            with suppress(OSError):
+                self._asked = subprocess.Popen(
+                    [git, "rev-parse", "--verify", "--quiet", "HEAD"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    encoding="ascii",
+                    errors="replace",
+                )
+
+    def wait(self) -> str:
+        """Empty without git or a commit, or if it does not say at once."""
+        if self._asked is None:
+            return ""
+        try:
+            said = self._asked.communicate(timeout=_GIT_TIMEOUT)[0].strip()
+        except subprocess.TimeoutExpired:
+            return ""
+        return said if self._asked.returncode == 0 and said.isalnum() else ""
+
+    def __enter__(self) -> _Commit:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._asked is not None and self._asked.returncode is None:
+            self._asked.kill()
+            self._asked.communicate()
 
 
 def converted(obj: object, to: str | None, example: object) -> Any:

@@ -335,8 +335,9 @@ class _Sending:
             instance = self._looked_after(meta).instance_id
         if inline:
             return instance
-        digest = self.shipment.manifest.sha256
-        stored = self.client.replace_object_data(meta, self.shipment.path, instance, sha256=digest)
+        shipment = self.shipment
+        digest = None if shipment.ours else shipment.manifest.sha256  # it is of this very file
+        stored = self.client.replace_object_data(meta, shipment.path, instance, sha256=digest)
         return self._looked_after(meta).instance_id if stored is None else stored
 
     def _overwrite(self, meta: ObjectMetaData) -> None:

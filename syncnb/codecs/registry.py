@@ -336,7 +336,10 @@ def versions(libraries: Sequence[str]) -> Mapping[str, str]:
     found = {}
     for library in libraries:
         try:
-            found[library] = version(library)
+            found[library] = _version(library)
         except PackageNotFoundError:
             continue
     return found
+
+
+_version = lru_cache(version)  # to find it, Python reads folders

@@ -26,25 +26,25 @@ class Text:
         return type(obj) is str
 
     def check(self, obj: str) -> None:
-        """Refuse what is no text, and the name of a file, whose content is meant."""
+        """Refuse the name of a file, whose content is meant."""
         if 0 < len(obj) <= _NAME and "\0" not in obj and os.path.isfile(obj):
             raise ModelError(
                 f"the text {obj!r}",
                 "it is the name of a file",
                 "publish pathlib.Path(...) for the file, or the bytes of the text if that is meant",
             )
+
+    def dump(self, obj: str, path: Path) -> None:
+        """Write it, unless it is no text."""
         try:
-            obj.encode("utf-8")
+            data = obj.encode("utf-8")
         except UnicodeEncodeError as error:
             raise ModelError(
                 f"a text of {len(obj)} characters",
                 f"character {error.start} is a lone surrogate, which UTF-8 has not",
                 "repair it, or publish bytes",
             ) from error
-
-    def dump(self, obj: str, path: Path) -> None:
-        """Write it."""
-        path.write_bytes(obj.encode("utf-8"))
+        path.write_bytes(data)
 
     def load(self, path: Path, how: Loading) -> str:
         """Read it."""
