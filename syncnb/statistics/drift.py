@@ -18,7 +18,7 @@ _BINS = 10
 _SOME, _MUCH = 0.1, 0.25  # of the index: the usual bounds of small and large shifts
 _SURE = 0.01  # p-value, of all tests together, below which a shift is no accident
 _LEAST = 20  # rows of a node, below which nothing is said
-_OWN = (*COLUMNS, "sequence", "stream", "model_version", "version")
+_OWN = (*COLUMNS, "version")
 
 
 class Drift(Shown):
