@@ -30,7 +30,7 @@ from syncnb.errors import (
 from syncnb.failures import FailureWatch
 from syncnb.feedback import mark_of
 from syncnb.manifest import Manifest
-from syncnb.metadata import DestinationStatus, ObjectMetaData
+from syncnb.metadata import DestinationStatus, ObjectMetaData, natural
 from syncnb.past import before, keeping_of, send_again
 from syncnb.signing import signer_from
 from syncnb.versioning import check_version
@@ -571,7 +571,9 @@ class Publication:
 
     def _rows(self) -> list[DeliveryRow]:
         with self._changed:
-            return [self._seen[node] for node in sorted(self._seen, key=_natural)]
+            return [
+                self._seen[node] for node in sorted(self._seen, key=lambda n: (n[0], natural(n[1])))
+            ]
 
     def __repr__(self) -> str:
         from syncnb.widgets import to_text
@@ -618,13 +620,6 @@ def _frame(rows: Sequence[DeliveryRow]) -> pd.DataFrame:
     values = [[getattr(row, column) for column in _COLUMNS] for row in rows]
     frame = pd.DataFrame(values, columns=list(_COLUMNS))
     return frame.astype({"since": "datetime64[us, UTC]"})
-
-
-def _natural(node: tuple[str, str]) -> tuple[object, ...]:
-    """``node2`` before ``node10``."""
-    dest_type, dest_id = node
-    stem = dest_id.rstrip("0123456789")
-    return (dest_type, stem, int(dest_id[len(stem) :] or 0), dest_id)
 
 
 def _said(row: DeliveryRow) -> str:

@@ -10,7 +10,7 @@ from syncnb.metadata.destinations import (
 )
 from syncnb.metadata.fields import OBJECT_FIELDS, Json
 from syncnb.metadata.listing import Listing
-from syncnb.metadata.names import check_name, check_node, check_stored_name
+from syncnb.metadata.names import check_name, check_node, check_stored_name, natural
 from syncnb.metadata.objects import ObjectMetaData
 from syncnb.metadata.policies import DestinationPolicy, PolicyProperty, PolicyService
 from syncnb.metadata.statuses import DestinationState, ObjectState
@@ -42,5 +42,6 @@ __all__ = [
     "check_user_type",
     "format_time",
     "in_utc",
+    "natural",
     "parse_time",
 ]

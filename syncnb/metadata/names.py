@@ -99,3 +99,15 @@ def check_node(field_name: str, value: str) -> None:
 
 def _is_made_of(text: str, marks: str) -> bool:
     return all(c in marks or unicodedata.category(c)[0] in "LN" for c in text)
+
+
+def natural(name: str) -> tuple[str, int, str]:
+    """A key to sort names by, ``node2`` before ``node10``.
+
+    Examples
+    --------
+    >>> sorted(["node10", "node2", "gate"], key=natural)
+    ['gate', 'node2', 'node10']
+    """
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :] or 0), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from syncnb.metadata import natural
 from syncnb.statistics.frames import library
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def heatmap(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     table = frame.pivot_table(
         index="node", columns="column", values="psi", dropna=False, sort=True, observed=False
     ).astype("float64")
+    table = table.loc[sorted(table.index, key=lambda node: natural(str(node)))]
     ax = _axes(ax, width=2.2 + 0.8 * table.shape[1], height=1.2 + 0.28 * table.shape[0])
     image = ax.imshow(table.to_numpy(), vmin=0, vmax=_MUCH * 2, cmap="Blues", aspect="auto")
     ax.set_xticks(range(table.shape[1]), [str(c) for c in table.columns], rotation=30, ha="right")

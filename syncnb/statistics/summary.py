@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.errors import InvalidMetaDataError
+from syncnb.metadata import natural
 from syncnb.publication import Publication
 from syncnb.statistics.frames import require, version_column
 from syncnb.statistics.shown import Shown
@@ -147,7 +148,13 @@ def summary(rows: pd.DataFrame, *, now: datetime | None = None) -> Summary:
     for name in ("first_seen", "last_seen"):
         found[name] = pd.to_datetime(found[name], utc=True)
     found["silent"] = pd.Timestamp(now or datetime.now(UTC)) - found["last_seen"]
-    found = found.sort_values(["node", "first_seen"], ignore_index=True)
+    nodes = sorted(found["node"].unique(), key=lambda node: natural(str(node)))
+    places = {node: place for place, node in enumerate(nodes)}
+    found = found.sort_values(
+        ["node", "first_seen"],
+        key=lambda column: column.map(places) if column.name == "node" else column,
+        ignore_index=True,
+    )
     return Summary(found[[*_ORDER]])
 
 
