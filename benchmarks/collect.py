@@ -3,6 +3,7 @@
 small: 20,000 reports of 10 KB, collected by a plain loop and by `collect`, both from one service
 large: one report of 1 GiB, by `collect` and by curl and read_parquet, in turn
 tiny: memory of `collect_batches` over 100,000 reports of one row
+huge: memory of `collect_batches` and of `StatisticsTable.update` over one report of 5 GB
 
 One line of JSON a figure. The reports are put into the store of the service before it starts, as
 they are when nodes have sent them.
@@ -20,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,7 +33,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from syncnb import Manifest, SyncServiceClient, collect, collect_batches
+from syncnb import Manifest, StatisticsTable, SyncServiceClient, collect, collect_batches
 from syncnb.service.lifecycle.base import COMPLETELY_RECEIVED
 from syncnb.service.store import Key, ObjectRecord, StoredData, Transaction
 from syncnb.service.store.schema import migrate
@@ -160,7 +162,8 @@ def small(folder: Path, count: int) -> None:
     )  # fmt: skip
 
 
-def large(folder: Path, size: int) -> None:
+def one_report(folder: Path, object_type: str, size: int) -> tuple[int, int]:
+    """Put one report into the store of a service; returns its rows and bytes."""
     path, rows, first = folder / "source.parquet", 1 << 18, 1
     writer = None
     while not path.exists() or path.stat().st_size < size:
@@ -170,11 +173,17 @@ def large(folder: Path, size: int) -> None:
         first += rows
     assert writer is not None
     writer.close()
+    bytes_each = path.stat().st_size
     store = Store(folder / "css")
-    store.add("large", path, 1, first - 1, "node0")
+    store.add(object_type, path, 1, first - 1, "node0")
     store.close()
-    bytes_each, found = path.stat().st_size, []
     path.unlink()
+    return first - 1, bytes_each
+
+
+def large(folder: Path, size: int) -> None:
+    rows, bytes_each = one_report(folder, "large", size)
+    found = []
     with service(folder) as client:
         meta = client.get_updated_objects("large")[0]
         url = f"{client.url}/api/v1/objects/{ORG}/large/{meta.object_id}/data"
@@ -191,7 +200,7 @@ def large(folder: Path, size: int) -> None:
             found.append((curl, time.perf_counter() - started))
     curl, took = (statistics.median(one) for one in zip(*found, strict=True))
     say(
-        "large", bytes=bytes_each, rows=first - 1, curl_and_read_parquet_s=round(curl, 2),
+        "large", bytes=bytes_each, rows=rows, curl_and_read_parquet_s=round(curl, 2),
         collect_s=round(took, 2), times=round(took / curl, 2),
     )  # fmt: skip
 
@@ -219,7 +228,57 @@ def tiny(folder: Path, count: int) -> None:
     )  # fmt: skip
 
 
-KINDS = {"small": (small, 20_000), "large": (large, 1 << 30), "tiny": (tiny, 100_000)}
+def huge(folder: Path, size: int) -> None:
+    rows, bytes_each = one_report(folder, "huge", size)
+    with service(folder) as client:
+        collect("none", client=client)  # imports
+
+        def batches() -> int:
+            return sum(map(len, collect_batches("huge", client=client, consume=False, to="arrow")))
+
+        def update() -> int:
+            return StatisticsTable(folder / "table").update("huge", client=client).rows
+
+        for what, work in (("collect_batches", batches), ("StatisticsTable.update", update)):
+            started = time.perf_counter()
+            with Memory() as memory:
+                assert work() == rows
+            say(
+                "huge", what=what, bytes=bytes_each, rows=rows, grown_mib=memory.grown >> 20,
+                seconds=round(time.perf_counter() - started, 1),
+            )  # fmt: skip
+
+
+class Memory:
+    """How much this process grows, without files that are mapped."""
+
+    def __enter__(self) -> Memory:
+        self._before = self._most = self._now()
+        self._over = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+        self.grown = self._most - self._before
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.02):
+            self._most = max(self._most, self._now())
+
+    def _now(self) -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("RssAnon:")[1].split()[0]) * 1024
+
+
+KINDS = {
+    "small": (small, 20_000),
+    "large": (large, 1 << 30),
+    "tiny": (tiny, 100_000),
+    "huge": (huge, 5_000_000_000),
+}
 
 
 def main() -> None:

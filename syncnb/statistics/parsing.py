@@ -233,7 +233,7 @@ def _spilled(
     source = pa.BufferReader(data) if isinstance(data, bytes) else os.fspath(data)
     rows, last, writer = 0, 0, None
     try:
-        with pq.ParquetFile(source) as file:
+        with pq.ParquetFile(source, memory_map=True) as file:  # otherwise Arrow reads all of it
             for batch in file.iter_batches(_BLOCK, columns=_names(file, wanted)):
                 table = _checked(form, pa.Table.from_batches([batch]), behind=last)
                 rows += len(table)

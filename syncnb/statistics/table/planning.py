@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Stored = Callable[["pa.Table", str, Intervals], "pa.Table"]
 DUPLICATE = "duplicate sequence numbers"
+_PIECE = 1 << 18  # rows
 
 
 @dataclass
@@ -63,12 +64,19 @@ class Plan:
         text = to_text(self.schema)
         return None if text == state.schema_text else text
 
-    def fitted(self) -> pa.Table:
-        """All new rows."""
+    def fitted(self) -> Iterator[pa.Table]:
+        """All new rows, some at a time, since a table may be a map of a file of any size."""
         import pyarrow as pa
 
-        tables = [fitted(table, self.schema) for table in self.tables]
-        return pa.concat_tables(tables) if tables else self.schema.empty_table()
+        waiting: list[pa.Table] = []
+        for table in self.tables:
+            for start in range(0, len(table), _PIECE):
+                waiting.append(fitted(table.slice(start, _PIECE), self.schema))
+                if sum(map(len, waiting)) >= _PIECE:
+                    yield pa.concat_tables(waiting)
+                    waiting.clear()
+        if waiting:
+            yield pa.concat_tables(waiting)
 
 
 def plan(state: State, org_id: str, reports: Iterable[Report], stored: Stored) -> Plan:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 EXACT = 1 << 53  # integers up to it are exact as a float
 PARTITION = "day"
+_BLOCK = 1 << 16  # rows
 
 
 class ConflictError(ValueError):
@@ -80,7 +81,7 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     columns = []
     for field in schema:
         if field.name not in table.column_names:
-            columns.append(pa.nulls(len(table), field.type))
+            columns.append(_missing(len(table), field.type))
             continue
         column = table.column(field.name)
         try:
@@ -89,6 +90,15 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
             said = str(error).split("\n", 1)[0]
             raise ConflictError(f"column {field.name!r} is {field.type} here: {said}") from error
     return pa.table(columns, schema=schema)
+
+
+def _missing(length: int, kind: pa.DataType) -> pa.ChunkedArray:
+    """A column of which nothing is there; a long one takes the memory of one block."""
+    import pyarrow as pa
+
+    full, rest = divmod(length, _BLOCK)
+    block = pa.nulls(_BLOCK if full else rest, kind)
+    return pa.chunked_array([*[block] * full, block.slice(0, rest)], kind)
 
 
 def wide_columns(table: pa.Table) -> frozenset[str]:

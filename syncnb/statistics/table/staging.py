@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,42 +19,72 @@ if TYPE_CHECKING:
 ROW_GROUP = 1 << 20  # rows
 
 
-def stage(place: Place, table: pa.Table, number: int, now: datetime) -> tuple[File, ...]:
+def stage(
+    place: Place, tables: Iterable[pa.Table], schema: pa.Schema, number: int, now: datetime
+) -> tuple[File, ...]:
     """Write the rows of each day.
 
     Parameters
     ----------
     place : Place
         The table.
-    table : pyarrow.Table
+    tables : iterable of pyarrow.Table
         Rows with its schema.
+    schema : pyarrow.Schema
+        Of the table.
     number : int
         Of the entry that will name them.
     now : datetime
         When they came; aware.
     """
-    return tuple(
-        stage_one(place, [part], table.schema, bucket, number)
-        for bucket, part in split(table, now)
-        if len(part)
-    )
+    growing: dict[Bucket, _Growing] = {}
+    with ExitStack() as stack:
+        for table in tables:
+            for bucket, part in split(table, now):
+                if len(part) and bucket not in growing:
+                    growing[bucket] = _Growing(place, schema, bucket, number)
+                    stack.enter_context(growing[bucket].open())
+                if len(part):
+                    growing[bucket].write(part)
+    return tuple(one.file() for one in growing.values())
 
 
 def stage_one(
     place: Place, tables: Iterable[pa.Table], schema: pa.Schema, bucket: Bucket, number: int
 ) -> File:
     """Write one file; a row group a table."""
-    import pyarrow.parquet as pq
+    growing = _Growing(place, schema, bucket, number)
+    with growing.open():
+        for table in tables:
+            growing.write(table)
+    return growing.file()
 
-    name, rows = token(), 0
-    with place.writing(staged(name)) as path:
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-            for table in tables:
-                writer.write_table(table, row_group_size=ROW_GROUP)
-                rows += len(table)
-        size = path.stat().st_size
-    target = data_file(bucket.day, number, name, odd_clock=bucket.odd_clock)
-    return File(staged=name, name=target, rows=rows, size=size)
+
+class _Growing:
+    """A file of a day that is written table by table."""
+
+    def __init__(self, place: Place, schema: pa.Schema, bucket: Bucket, number: int) -> None:
+        self._place, self._schema = place, schema
+        self._bucket, self._number, self._name = bucket, number, token()
+        self._rows = self._size = 0
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        import pyarrow.parquet as pq
+
+        with self._place.writing(staged(self._name)) as path:
+            with pq.ParquetWriter(path, self._schema, compression="zstd") as self._writer:
+                yield
+            self._size = path.stat().st_size
+
+    def write(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=ROW_GROUP)
+        self._rows += len(table)
+
+    def file(self) -> File:
+        day, odd_clock = self._bucket
+        target = data_file(day, self._number, self._name, odd_clock=odd_clock)
+        return File(staged=self._name, name=target, rows=self._rows, size=self._size)
 
 
 def show_schema(place: Place, schema: pa.Schema) -> None:

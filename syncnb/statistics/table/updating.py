@@ -190,7 +190,7 @@ class Updater:
         return Entry(
             kind="append",
             at=now.isoformat(timespec="seconds"),
-            adds=stage(self._place, made.fitted(), state.number + 1, now),
+            adds=stage(self._place, made.fitted(), made.schema, state.number + 1, now),
             objects=(*made.taken, *bad),
             schema=made.grew(state),
             wide=tuple(sorted(made.wide - state.wide)),

@@ -82,7 +82,7 @@ def test_each_number_of_a_stream_is_planned_once(pieces: list[tuple[int, int]]) 
     ]
     made = plan(State(), "acme", reports, lambda *_: nothing)
     assert not made.aside
-    numbers = sorted(made.fitted()["sequence"].to_pylist())
+    numbers = sorted(n for table in made.fitted() for n in table["sequence"].to_pylist())
     assert numbers == sorted({n for first, count in pieces for n in range(first, first + count)})
     assert made.repeated == sum(count for _, count in pieces) - len(numbers)
     assert sum(one.rows for one in made.taken) == len(numbers)
