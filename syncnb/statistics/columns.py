@@ -1,4 +1,4 @@
-"""The columns that travel with what was reported."""
+"""What travels with what was reported, and how much."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "node", "node_type", "reported_at", "object_id", "sequence", "stream", "model_version",
 )  # fmt: skip
+LARGEST_LINES = 64 << 20  # bytes of an object of JSON lines, which Python reads as a whole
 SAME = ("node", "node_type", "object_id", "stream")  # in all rows of an object
 DIFFERENT = ("reported_at", "sequence", "model_version")  # from row to row
 OF_STREAMS = ("sequence", "stream", "model_version")  # empty in what `report` sends

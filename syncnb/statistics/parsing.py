@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.metadata import ObjectMetaData
-from syncnb.statistics.columns import COLUMNS, DIFFERENT, SAME, column_types
+from syncnb.statistics.columns import COLUMNS, DIFFERENT, LARGEST_LINES, SAME, column_types
 from syncnb.statistics.packing import SKETCH, TIMES
 from syncnb.statistics.reports import Form, Report
 
@@ -155,6 +155,9 @@ def _since(moment: datetime | None, table: pa.Table) -> pa.Table:
 def _lines(form: Form, data: bytes | os.PathLike[str], wanted: Wanted) -> tuple[pa.Table, int]:
     import pyarrow as pa
 
+    size = len(data) if isinstance(data, bytes) else os.stat(data).st_size
+    if size > LARGEST_LINES:
+        raise NoReportError(f"it has {size} bytes of JSON, more than {LARGEST_LINES} are not read")
     if not isinstance(data, bytes):
         with open(data, "rb") as file:
             data = file.read()

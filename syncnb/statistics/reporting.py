@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.client.patience import persistently
-from syncnb.errors import ObjectNotFoundError, RequestRefusedError, WrongSideError
+from syncnb.errors import (
+    InvalidMetaDataError,
+    ObjectNotFoundError,
+    RequestRefusedError,
+    WrongSideError,
+)
 from syncnb.metadata import ObjectMetaData
+from syncnb.statistics.columns import LARGEST_LINES
 from syncnb.statistics.rows import Row, line_of, rows_of
 
 if TYPE_CHECKING:
@@ -52,7 +58,7 @@ def report(
     Raises
     ------
     InvalidMetaDataError
-        There is no row, or a value that JSON does not have.
+        There is no row, or a value that JSON does not have, or they are more than 64 MiB as JSON.
     WrongSideError
         The client is one of a CSS, which would send the report to every node.
     AccessDeniedError, ServiceError, ConnectionFailedError
@@ -72,6 +78,13 @@ def report(
     if client.org_id:
         raise WrongSideError("report", "ESS")
     data = "".join(f"{line}\n" for line in lines).encode()
+    if len(data) > LARGEST_LINES:
+        raise InvalidMetaDataError(
+            "values",
+            f"{len(rows)} rows",
+            f"they are {len(data)} bytes as JSON, and {LARGEST_LINES} may travel together: report "
+            "some at a time, or with a Reporter",
+        )
     now = datetime.now(UTC)
     manifest = {"text": f"{len(rows)} rows", "syncnb": _manifest(data, now)}
     meta = ObjectMetaData(

@@ -17,7 +17,15 @@ import pytest
 
 from syncnb import LocalFleet, ObjectMetaData, collect, collect_batches, report
 from syncnb.errors import ConnectionFailedError, InvalidMetaDataError, WrongSideError
-from syncnb.statistics import Report, Unreadable, acknowledge_reports, fetch_reports, fetching
+from syncnb.statistics import (
+    Report,
+    Unreadable,
+    acknowledge_reports,
+    fetch_reports,
+    fetching,
+    parsing,
+    reporting,
+)
 
 from .sent import NOW, fresh, lines, parquet, send
 
@@ -325,6 +333,27 @@ def test_large_bad_object_is_set_aside(
         assert collect(name, client=fleet.cloud).empty
     (place,) = (aside / name).iterdir()
     assert (place / "data").read_bytes() == data
+    assert left(fleet, name) == []
+
+
+def test_lines_that_would_fill_the_memory_are_neither_sent_nor_read(
+    fleet: LocalFleet,
+    aside: Path,
+    arrived: Callable[[str, int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python needs many times their size; the rest arrives, and they are set aside."""
+    name = fresh()
+    report([{"text": "x" * 1000}] * 3, name, client=fleet.node("node1"))
+    report({"text": "short"}, name, client=fleet.node("node1"))
+    arrived(name, 2)
+    for module in (parsing, reporting):
+        monkeypatch.setattr(module, "LARGEST_LINES", 2000)
+    with pytest.raises(InvalidMetaDataError, match=r"3 rows.*some at a time, or with a Reporter"):
+        report([{"text": "x" * 1000}] * 3, name, client=fleet.node("node1"))
+    with pytest.warns(UserWarning, match="bytes of JSON, more than 2000 are not read"):
+        assert collect(name, client=fleet.cloud)["text"].tolist() == ["short"]
+    assert len(list((aside / name).iterdir())) == 1
     assert left(fleet, name) == []
 
 
