@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,8 +43,9 @@ class Tenancy:
     def new(cls) -> Self:
         """A hold on a new temporary folder; folders that nobody holds any more are removed."""
         for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-            if path.stat().st_uid == os.getuid():
-                _remove_if_free(path)
+            with suppress(FileNotFoundError):  # another process was faster
+                if path.stat().st_uid == os.getuid():
+                    _remove_if_free(path)
         # It gets its name when it is held already, so that nobody finds it free in between.
         unnamed = Path(tempfile.mkdtemp(prefix="syncnb-new-"))
         tenancy = cls(unnamed)

@@ -126,19 +126,19 @@ class PollingCalls(Calls):
                 )
                 return _closing(found, opened.pop_all())
 
-            poller = Poller(
-                client,
-                object_type,
-                updates,
-                to,
-                interrupt,
-                acknowledges=acknowledge,
-                on_error=on_error,
-                processed=processed,
-            )
-        with self._pollers_lock:
-            kept = [one for one in self._pollers if one.running or one.has_to_tell]
-            self._pollers = [*kept, poller]
+            with self._pollers_lock:  # its callback may want to stop it at once, and has to find it
+                poller = Poller(
+                    client,
+                    object_type,
+                    updates,
+                    to,
+                    interrupt,
+                    acknowledges=acknowledge,
+                    on_error=on_error,
+                    processed=processed,
+                )
+                kept = [one for one in self._pollers if one.running or one.has_to_tell]
+                self._pollers = [*kept, poller]
         return poller
 
     def stop_polling_for_updates(self, object_type: str | None = None) -> None:
