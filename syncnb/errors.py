@@ -878,4 +878,7 @@ class FleetError(SyncError):
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    """With a full stop, and a capital unless it begins with a name or with code."""
+    first = text.split(" ", 1)[0].rstrip(",.:;")
+    start = text[:1].upper() if first.isalpha() else text[:1]
+    return start + text[1:].rstrip(".") + "."

@@ -70,10 +70,13 @@ class Csv:
             from pyarrow import types
 
             within(how, path.stat().st_size, "its table")
-            _check_head(path)
+            single = _check_head(path) == 1
             table = pc.read_csv(
                 path,
-                parse_options=pc.ParseOptions(newlines_in_values=True),
+                # In a single column an empty line is a missing value.
+                parse_options=pc.ParseOptions(
+                    newlines_in_values=True, ignore_empty_lines=not single
+                ),
                 convert_options=pc.ConvertOptions(
                     null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
                 ),
@@ -88,8 +91,11 @@ class Csv:
             return from_arrow(table, library if library == "pyarrow" else "pandas")
 
 
-def _check_head(path: Path) -> None:
-    """Refuse what has no line of names: a million empty columns are a line of one megabyte."""
+def _check_head(path: Path) -> int:
+    """Refuse what has no line of names: a million empty columns are a line of one megabyte.
+
+    Returns how many columns there are at most.
+    """
     with path.open("rb") as file:
         line = file.readline(_HEAD)
     if not line.endswith(b"\n") and len(line) == _HEAD:
@@ -98,3 +104,4 @@ def _check_head(path: Path) -> None:
         raise ValueError("its first line has no names of columns")
     if line.count(b",") >= _COLUMNS:
         raise ValueError(f"it has more than {_COLUMNS} columns")
+    return line.count(b",") + 1

@@ -39,7 +39,7 @@ def bytes_of(texts: pa.Array) -> memoryview:
     """
     import pyarrow.compute as pc
 
-    length = pc.sum(pc.binary_length(texts)).as_py()
+    length = pc.sum(pc.binary_length(texts)).as_py() or 0  # of none, the sum is None
     return memoryview(texts.buffers()[2])[:length]
 
 
@@ -81,6 +81,8 @@ def texts_of(column: pa.Array, encode: Callable[[Any], str]) -> pa.Array:
     ).as_py():
         found = joined('"', pc.cast(column, text), '"')
     else:
+        if types.is_time64(kind):
+            column = pc.cast(column, pa.time64("us"))  # Python has no nanoseconds of a day
         found = pa.array(map(encode, column.to_pylist()), text)
     return pc.fill_null(found, "null")
 

@@ -156,7 +156,7 @@ def refused(obj: Any, problem: object, remedy: str) -> ModelError:
     """
     names = list(getattr(obj, "column_names", None) or getattr(obj, "columns", []))
     shown = ", ".join(repr(name) for name in names[:8]) + (", ..." if len(names) > 8 else "")
-    said = (str(problem).splitlines() or [""])[0]
+    said = (str(problem).splitlines() or [""])[0].encode(errors="backslashreplace").decode()
     return ModelError(f"a {type(obj).__name__} with the columns [{shown}]", said, remedy)
 
 

@@ -210,16 +210,25 @@ def _moment(value: object) -> str:
 
 def _records(obj: Any) -> Iterator[bytes | memoryview]:
     """The rows as objects, a batch at a time; Arrow puts them together."""
+    import pyarrow as pa
+
     table, start = flat_arrow(obj, "JSON"), len(_BETWEEN)  # nothing is before the first row
     names = [_encoder().encode(name) for name in table.column_names]
     if len(set(names)) < len(names):
         raise refused(obj, "two of its columns have one name", "rename one of them")
+    for field in table.schema:
+        if isinstance(field.type, pa.BaseExtensionType):
+            raise refused(
+                obj, f"JSON has no {field.type} (column {field.name!r})", "publish it as Parquet"
+            )
     yield b"["
-    for batch in table.to_batches(max_chunksize=_BATCH) if names and len(table) else ():
+    for batch in table.to_batches(max_chunksize=_BATCH) if names else ():
+        if not len(batch):  # of an empty chunk
+            continue
         try:
             batch.validate(full=True)
             columns = [texts_of(column, _encoder().encode) for column in batch.columns]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise refused(
                 obj, f"JSON cannot hold it ({error})", "cast the column, or publish Parquet"
             ) from error
@@ -239,12 +248,24 @@ def _table(value: Any, library: str) -> Any:
 
         return pl.from_dicts(value, infer_schema_length=None)
     if library == "pyarrow":
-        import pyarrow as pa
-
-        return pa.Table.from_pylist(value)
+        return _arrow_table(value)
     import pandas as pd
 
     return pd.DataFrame(value)
+
+
+def _arrow_table(rows: list[dict[str, Any]]) -> Any:
+    import pyarrow as pa
+
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = pa.array(values)
+        except OverflowError:  # Arrow takes integers for signed ones
+            columns[name] = pa.array(values, pa.uint64())
+    return pa.table(columns)
 
 
 def _no_number(text: str) -> float:

@@ -224,6 +224,52 @@ def test_every_kind_of_column_is_json_to_everybody(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == [shown, dict.fromkeys(row)]
 
 
+@pytest.mark.parametrize("empty", ["first", "middle", "last"])
+def test_chunks_without_rows_leave_no_trace_in_json(empty: str, tmp_path: Path) -> None:
+    """Filters and joins of tables leave such chunks behind."""
+    rows = [{"s": "a"}, {"s": "b"}]
+    pieces = [pa.table({"s": [row["s"]]}) for row in rows]
+    pieces.insert(["first", "middle", "last"].index(empty), pieces[0].slice(0, 0))
+    _, path = written(pa.concat_tables(pieces), tmp_path, "json")
+    assert json.loads(path.read_bytes()) == rows
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.period_range("2020-01", periods=2, freq="M")),
+        pa.array([1500], pa.time64("ns")),
+        pa.array([2**61], pa.timestamp("us", "Asia/Tokyo")),
+        pa.array([253402300799 * 10**6], pa.timestamp("us", "Asia/Tokyo")),
+    ],
+    ids=["period", "nanoseconds", "far", "far-with-zone"],
+)
+def test_times_that_json_would_change_are_refused(column: Any, tmp_path: Path) -> None:
+    """And not written as something else."""
+    frame = column.to_frame("t") if isinstance(column, pd.Series) else pa.table({"t": column})
+    with pytest.raises(ModelError, match="JSON"):
+        written(frame, tmp_path, "json")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("values", [["x", None, "y"], [1.5, None, 2.5], [None, 1.5]])
+def test_missing_values_of_a_single_column_are_rows_of_csv(values: list[Any], library: str) -> None:
+    """As an empty line, which readers of CSV like to pass over."""
+    table = pa.table({"a": values})
+    frame = {"pandas": table.to_pandas, "polars": lambda: pl.from_arrow(table)}.get(
+        library, lambda: table
+    )()
+    back = trip(frame, "csv")
+    got = back["a"].to_pylist() if library == "pyarrow" else list(back["a"])
+    assert [None if one != one else one for one in got] == values
+
+
+def test_largest_integers_come_back_from_json() -> None:
+    """Arrow takes integers of Python for signed ones."""
+    table = pa.table({"a": pa.array([2**64 - 1, None], pa.uint64())})
+    assert trip(table, "json").equals(table)
+
+
 def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     """An object of JSON would have one of them."""
     table = pa.table([[1], [2]], names=["a", "a"])
