@@ -140,7 +140,10 @@ class _Normal:
         if self._numeric:
             self._values = np.sort(there.to_numpy("float64"))
             quantiles = np.quantile(self._values, np.linspace(0, 1, _BINS + 1)[1:-1])
-            self._edges = np.unique(quantiles)
+            edges, times = np.unique(quantiles, return_counts=True)
+            # A value that is more than a bin by itself gets one of its own.
+            above = np.nextafter(edges[times > 1], np.inf)
+            self._edges = np.unique(np.concatenate([edges, above]))
         else:
             self._known = there.astype(str).unique()
         self._counts = self._count(values)

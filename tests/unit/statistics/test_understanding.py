@@ -242,3 +242,15 @@ def test_pictures_say_what_the_tables_say() -> None:
     assert len(axes.patches) == 1
     assert axes.texts[0].get_position() == (1, 3)
     pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("normal", "found"),
+    [([0] * 95 + [1, 1, 2, 3, 5], 3), ([0] * 95 + [1] * 5, 1), ([1] * 100, 2), ([1] * 100, 0)],
+)
+def test_counts_that_moved_have_drifted(normal: list[int], found: int) -> None:
+    """Most of their values are the same, which quantiles do not part."""
+    rows = pd.DataFrame({"node": "n", "defects": [found] * 100})
+    assert drift(rows, pd.DataFrame({"defects": normal})).drifted == ["n"]
+    same = pd.DataFrame({"node": "n", "defects": normal})
+    assert drift(same, pd.DataFrame({"defects": normal})).drifted == []
