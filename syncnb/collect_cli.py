@@ -76,6 +76,8 @@ def run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> None:
     """Refuse options that do not go together, before anything is done."""
     given = vars(options)
+    if options.to == "":
+        raise SettingsError("--to", "it is empty", "name a folder, or leave it out")
     if options.to is None:
         for name in ("every", "once", "compact"):
             if given[name]:

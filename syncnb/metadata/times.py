@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from syncnb.errors import InvalidMetaDataError
 
 
-def parse_time(text: str) -> datetime | None:
+def parse_time(text: str, *, exact: bool = False) -> datetime | None:
     """An RFC 3339 time as an aware datetime; None where there is none or it is no time.
+
+    Without `exact` in whole seconds, which is what services have.
 
     Examples
     --------
@@ -17,7 +19,8 @@ def parse_time(text: str) -> datetime | None:
     """
     try:
         moment = datetime.fromisoformat(text)
-        return in_utc("time", moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return in_utc("time", moment, exact=exact)
     except ValueError:
         return None
 
@@ -36,8 +39,8 @@ def format_time(moment: datetime | None) -> str:
     return moment.isoformat(timespec="seconds") + "Z"
 
 
-def in_utc(field_name: str, moment: datetime) -> datetime:
-    """The same moment in UTC, in whole seconds.
+def in_utc(field_name: str, moment: datetime, *, exact: bool = False) -> datetime:
+    """The same moment in UTC, in whole seconds unless it is to be exact.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ def in_utc(field_name: str, moment: datetime) -> datetime:
         Named in the error.
     moment : datetime
         Aware.
+    exact : bool, default False
+        Keep the microseconds.
 
     Raises
     ------
@@ -70,6 +75,7 @@ def in_utc(field_name: str, moment: datetime) -> datetime:
     except OverflowError:
         raise InvalidMetaDataError(field_name, moment, "give a time nearer to now") from None
     # A datetime and not a subclass of it, such as a pandas.Timestamp with nanoseconds.
+    micro = there.microsecond if exact else 0
     return datetime(
-        there.year, there.month, there.day, there.hour, there.minute, there.second, tzinfo=UTC
+        there.year, there.month, there.day, there.hour, there.minute, there.second, micro, UTC
     )

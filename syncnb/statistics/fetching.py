@@ -141,7 +141,7 @@ def wanted_of(since: datetime | None, columns: Sequence[str] | None) -> Wanted:
     """
     if columns is not None and (isinstance(columns, str) or not _are_texts(columns)):
         raise InvalidMetaDataError("columns", columns, 'give a list of names such as ["fps"]')
-    moment = None if since is None else in_utc("since", since)
+    moment = None if since is None else in_utc("since", since, exact=True)
     return Wanted(moment, None if columns is None else tuple(columns))
 
 

@@ -80,7 +80,7 @@ class Form:
             if "stream" not in extra:
                 manifest.check_size(meta)
                 said = extra.get("reported_at")
-                moment = parse_time(said) if isinstance(said, str) else None
+                moment = parse_time(said, exact=True) if isinstance(said, str) else None
                 return cls("jsonl", manifest, moment)
         elif manifest.format != "parquet" or "stream" not in extra:
             return None

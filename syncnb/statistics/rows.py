@@ -39,7 +39,7 @@ def rows_of(values: Any) -> list[Row]:
     [{'fps': 29.8}]
     """
     if is_instance(values, "pandas", "DataFrame"):
-        values = values.to_dict("records")
+        values = _records(values)
     rows = [values] if isinstance(values, Mapping) else values
     good = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
     if not good or not rows or not all(isinstance(row, Mapping) and row for row in rows):
@@ -54,6 +54,24 @@ def rows_of(values: Any) -> list[Row]:
                     "values", name, f"name the value by a text that is none of {added}"
                 )
     return list(rows)
+
+
+def _records(frame: Any) -> list[Row]:
+    """The rows of a DataFrame; what is missing beside texts or times is None."""
+    import numpy as np
+
+    if not frame.columns.is_unique:
+        raise InvalidMetaDataError(
+            "values", list(frame.columns), "give each column a name of its own"
+        )
+
+    def plain(column: Any) -> list[Any]:
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+            return list(column)
+        return [one if there else None for one, there in zip(column, column.notna(), strict=True)]
+
+    columns = [plain(frame[name]) for name in frame.columns]
+    return [dict(zip(frame.columns, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def line_of(row: Row) -> str:
@@ -98,6 +116,8 @@ def _check(name: str, value: Any) -> None:
 
 def _plain(value: Any) -> Any:
     """Numbers and arrays of numpy, and times, as JSON has them."""
+    if type(value).__name__ in ("NaTType", "NAType"):  # of pandas, which is not loaded for it
+        return None
     if hasattr(value, "tolist"):
         return value.tolist()
     if hasattr(value, "isoformat"):

@@ -106,7 +106,7 @@ def _dask(table: pa.Table, aside: Aside, index: str | None) -> Any:
     pieces = [table.slice(start, _PARTITION) for start in starts]
     # Types are those of the whole: a partition without gaps would have others.
     meta = to_pandas(table.slice(0, 0))
-    for name, dtype in to_pandas(table).dtypes.items() if len(pieces) > 1 else ():
+    for name, dtype in to_pandas(table).dtypes.items():
         meta[name] = meta[name].astype(dtype)
     return dd.from_map(_partition, pieces, [dict(meta.dtypes)] * len(pieces), meta=meta)
 

@@ -61,8 +61,13 @@ def grown(schema: pa.Schema, table: pa.Table, wide: frozenset[str]) -> pa.Schema
             )
         kind = _plain(column.type)
         known = fields.get(name)
-        if pa.types.is_null(kind) or kind == known:
+        if _is_unknown(kind) or kind == known:
             continue
+        if _has_nothing(kind):
+            raise ConflictError(
+                f"column {name!r} is {kind}, and Parquet has no object without members; leave it "
+                "out, or report it with a member"
+            )
         fields[name] = kind if known is None else _common(name, known, kind, column, wide)
     names = [name for name in fields if name not in COLUMNS]
     return pa.schema([(name, fields[name]) for name in (*names, *COLUMNS)])
@@ -168,11 +173,45 @@ def _common(
     if pa.types.is_timestamp(known) and pa.types.is_timestamp(new) and known.tz == new.tz:
         if _fits(column, known):
             return known
-    elif _fits(column, known) and pa.types.is_nested(known):  # a list of integers among floats
-        return known
+    elif _is_unknown(known):
+        return new
+    elif pa.types.is_nested(known) and not _loses(new, known) and _fits(column, known):
+        return known  # such as a list of integers among floats
     raise ConflictError(
         f"column {name!r} is {known} in the table and {new} in this report; report it under "
         "another name, or as the table has it"
+    )
+
+
+def _is_unknown(kind: pa.DataType) -> bool:
+    """Whether nothing is there to tell a type by: missing values, or empty lists."""
+    import pyarrow as pa
+
+    return pa.types.is_null(kind) or (pa.types.is_list(kind) and _is_unknown(kind.value_type))
+
+
+def _has_nothing(kind: pa.DataType) -> bool:
+    """Whether there is an object without members in it."""
+    import pyarrow as pa
+
+    if pa.types.is_list(kind):
+        return _has_nothing(kind.value_type)
+    inner = [kind.field(n).type for n in range(kind.num_fields)] if pa.types.is_struct(kind) else []
+    return pa.types.is_struct(kind) and (not inner or any(map(_has_nothing, inner)))
+
+
+def _loses(new: pa.DataType, known: pa.DataType) -> bool:
+    """Whether a cast would leave out members of objects, which Arrow does without a word."""
+    import pyarrow as pa
+
+    if pa.types.is_list(new) and pa.types.is_list(known):
+        return _loses(new.value_type, known.value_type)
+    if not (pa.types.is_struct(new) and pa.types.is_struct(known)):
+        return False
+    members = {known.field(n).name: known.field(n).type for n in range(known.num_fields)}
+    return any(
+        field.name not in members or _loses(field.type, members[field.name])
+        for field in (new.field(n) for n in range(new.num_fields))
     )
 
 

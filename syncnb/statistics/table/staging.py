@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -96,7 +97,12 @@ def show_schema(place: Place, schema: pa.Schema) -> None:
 
 
 def keep_rows(path: Path, table: pa.Table) -> None:
-    """Write the rows of a report that is set aside."""
+    """Write the rows of a report that is set aside: as Parquet, or as JSON lines if it cannot."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(table, path, compression="zstd")
+    try:
+        pq.write_table(table, path, compression="zstd")
+    except pa.ArrowNotImplementedError:
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(f"{json.dumps(row, default=str)}\n" for row in table.to_pylist())

@@ -233,8 +233,8 @@ class StatisticsTable:
             self._place,
             self._log,
             columns=columns,
-            since=None if since is None else in_utc("since", since),
-            until=None if until is None else in_utc("until", until),
+            since=None if since is None else in_utc("since", since, exact=True),
+            until=None if until is None else in_utc("until", until, exact=True),
             nodes=nodes,
         )
         return to_pandas(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -464,3 +464,36 @@ def test_bad_argument_is_refused_before_anything_is_asked(
         collect_batches("stats", client=SyncServiceClient("http://127.0.0.1:1"))
     with pytest.raises(InvalidMetaDataError, match="rows"):
         collect_batches("stats", client=nobody, rows=0)
+
+
+def test_missing_texts_and_times_of_a_frame_are_missing(
+    fleet: LocalFleet, arrived: Callable[[str, int], None]
+) -> None:
+    """And no floats or texts."""
+    name = fresh()
+    frame = pd.DataFrame(
+        {"cam": ["x", None], "at": [pd.Timestamp("2030-01-01"), pd.NaT], "n": [1.5, float("nan")]}
+    )
+    report(frame, name, client=fleet.node("node1"))
+    with pytest.raises(InvalidMetaDataError, match="a name of its own"):
+        report(pd.DataFrame([[1, 2]], columns=["a", "a"]), name, client=fleet.node("node1"))
+    arrived(name, 1)
+    found = collect(name, client=fleet.cloud)
+    assert [None if pd.isna(one) else one for one in found["cam"]] == ["x", None]
+    assert pd.isna(found["at"][1])
+    assert found["n"].isna().tolist() == [False, True]
+
+
+def test_moments_are_compared_to_the_microsecond(
+    fleet: LocalFleet, arrived: Callable[[str, int], None]
+) -> None:
+    """A row from before `since`, in the same second, is not one from after it."""
+    name, node = fresh(), fleet.node("node1")
+    before = datetime.now(UTC)
+    report({"n": 1}, name, client=node)
+    since = datetime.now(UTC)
+    report({"n": 2}, name, client=node)
+    arrived(name, 2)
+    found = collect(name, client=fleet.cloud, since=since)
+    assert found["n"].tolist() == [2]
+    assert before < since <= found["reported_at"][0] <= datetime.now(UTC)

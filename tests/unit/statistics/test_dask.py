@@ -77,19 +77,21 @@ def test_batches_by_a_dask_cluster(cluster: Any, fleet: LocalFleet, wait_until: 
     assert pd.concat(batches)["sequence"].tolist() == list(range(1, 19))
 
 
+@pytest.mark.parametrize("partition", [2, 100])
 def test_dask_dataframe_has_the_same_rows(
-    cluster: Any, fleet: LocalFleet, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    cluster: Any, fleet: LocalFleet, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch,
+    partition: int,
+) -> None:  # fmt: skip
     """In partitions whose types are those of the whole."""
     from syncnb.statistics import targets
 
     name, node = fresh(), fleet.node("node1")
     send(node, name, {"a": [1, 2, None, 4], "t": ["x", None, "y", "z"]})
     wait_until(lambda: bool(fleet.cloud.watch_arrivals(name).items))
-    monkeypatch.setattr(targets, "_PARTITION", 2)
+    monkeypatch.setattr(targets, "_PARTITION", partition)
     wanted = collect(name, client=fleet.cloud, consume=False)
     frame: Any = collect(name, client=fleet.cloud, to="dask")
-    assert frame.npartitions == 2
+    assert frame.npartitions == (2 if partition == 2 else 1)
     computed = frame.compute().reset_index(drop=True)
     assert computed["a"].sum() == 7
     pd.testing.assert_frame_equal(computed, wanted, check_dtype=False)

@@ -140,3 +140,37 @@ def test_what_was_set_aside_is_no_row_for_other_programs(
     files = {path.parent.name for path in tmp_path.rglob("*.parquet")}
     assert all(name.startswith("day=") for name in files)
     assert pq.read_table(kept(tmp_path, "hidden.b"))["value"].to_pylist() == ["x"]
+
+
+def test_objects_with_other_members_are_set_aside_and_nothing_of_them_is_lost(
+    fleet: LocalFleet, tmp_path: Path, table: StatisticsTable, wait_until: WaitUntil
+) -> None:
+    """Also inside lists; one without members, which Parquet has not, stops nobody."""
+    kind, node = "members", fleet.node("node1")
+    send_lines(node, kind, "a", [{"s": {"a": 1}, "l": [{"a": 1}]}])
+    wait_until(lambda: waiting(fleet, kind) != set())
+    table.update(kind, client=fleet.cloud)
+    send_lines(node, kind, "b", [{"s": {"a": 1, "b": 2}}])
+    send_lines(node, kind, "c", [{"l": [{"a": 2, "b": 3}]}])
+    send_lines(node, kind, "d", [{"new": {}}])
+    send_lines(node, kind, "e", [{"s": {"a": 2}, "l": []}])
+    wait_until(lambda: len(waiting(fleet, kind)) == 4)
+    assert table.update(kind, client=fleet.cloud).rows == 1
+    assert sorted(one["a"] for one in table.read()["s"]) == [1, 2]
+    assert set(reasons(tmp_path)) == {"b", "c", "d"}
+    assert "no object without members" in reasons(tmp_path)["d"]
+    assert pq.read_table(kept(tmp_path, "b")).column("s").to_pylist() == [{"a": 1, "b": 2}]
+    assert json.loads(kept(tmp_path, "d").read_text())["new"] == {}
+    assert not waiting(fleet, kind)
+
+
+def test_empty_list_says_nothing_of_the_type_of_its_column(
+    fleet: LocalFleet, table: StatisticsTable, wait_until: WaitUntil
+) -> None:
+    """What comes later does."""
+    kind, node = "lists", fleet.node("node1")
+    for object_id, values in (("a", []), ("b", [1, 2])):
+        send_lines(node, kind, object_id, [{"l": values, "n": object_id}])
+        wait_until(lambda: waiting(fleet, kind) != set())
+        assert table.update(kind, client=fleet.cloud).rows == 1
+    assert [None if one is None else list(one) for one in table.read()["l"]] == [None, [1, 2]]
