@@ -82,6 +82,14 @@ def _check(options: argparse.Namespace) -> None:
         for name in ("every", "once", "compact"):
             if given[name]:
                 raise SettingsError(f"--{name}", "it is for a table", "name one with --to")
+        for name in ("csv", "parquet"):
+            path = given[name]
+            if not options.keep and path is not None and path.is_file() and path.stat().st_size:
+                raise SettingsError(
+                    f"--{name}",
+                    f"{path} is there already, and what it holds comes only once",
+                    "name another file, or keep a table with --to",
+                )
     else:
         for name in ("json", "keep", "timeout"):
             if given[name]:

@@ -468,6 +468,8 @@ def trust_or_default(
     if isinstance(trust, Trust):
         return trust
     if isinstance(trust, str | os.PathLike):
+        if not Path(trust).exists():
+            log.warning("%s does not exist: until it does, everything is taken as it comes", trust)
         return Trust(trust)
     if trust is False:
         return None

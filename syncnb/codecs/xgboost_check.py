@@ -8,10 +8,14 @@ from typing import Any
 
 from syncnb.codecs.boosting import check_trees
 from syncnb.codecs.ubjson import parse
-from syncnb.errors import LoadError
+from syncnb.errors import LoadError, UntrustedDataError
 
 _NO_PARENT = (-1, (1 << 31) - 1)
 _CATEGORIES = 1 << 24  # XGBoost's own limit: a category is a number in a 32-bit float
+
+
+class _VectorLeavesError(Exception):
+    """A tree predicts several values at once."""
 
 
 def check_model(path: Path, subject: str) -> None:
@@ -29,6 +33,8 @@ def check_model(path: Path, subject: str) -> None:
     LoadError
         It is cut off or no UBJSON; or its trees point outside of themselves, into circles, at
         features or categories that are not there.
+    UntrustedDataError
+        Its leaves are vectors.
 
     Notes
     -----
@@ -38,6 +44,12 @@ def check_model(path: Path, subject: str) -> None:
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         _check_learner(parse(memoryview(data))["learner"], subject)
+    except _VectorLeavesError:
+        raise UntrustedDataError(
+            subject,
+            "its leaves are vectors (multi_strategy), an experiment of XGBoost that is not checked",
+            "if you trust its publisher, pin the key that signs it, or load(trusted=True)",
+        ) from None
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise LoadError(
             subject,
@@ -114,7 +126,8 @@ def _check_tree(tree: dict[str, Any], features: int) -> None:
     _want(int(param["num_nodes"]) == nodes > 0, "a tree has another number of nodes")
     _want(int(param["num_feature"]) in (0, features), "a tree is of other features")
     leaf = int(param["size_leaf_vector"])
-    _want(leaf <= 1, "its leaves are vectors, which XGBoost itself calls an experiment")
+    if leaf > 1:
+        raise _VectorLeavesError
     for key in (
         "right_children", "parents", "split_indices", "split_conditions", "split_type",
         "default_left", "base_weights", "loss_changes", "sum_hessian",

@@ -98,7 +98,7 @@ dask.dataframe.DataFrame
     WrongSideError
         The client is one of an ESS, to which no reports come.
     InvalidMetaDataError
-        An argument is no good; nothing was fetched.
+        An argument is no good; or no report has any of the `columns`. Nothing is acknowledged.
     MissingDependencyError
         The library that `to` names is not installed.
     AccessDeniedError, ServiceError, ConnectionFailedError
@@ -128,6 +128,11 @@ dask.dataframe.DataFrame
     query = _query(object_type, since, nodes, columns, parallel)
     found = _found(client, query, timeout, min_rows, progress, aside=consume)
     table, metas = found.table(client)
+    asked = set(columns or ()) - set(COLUMNS)
+    if asked and len(table) and not asked & set(table.column_names):
+        raise InvalidMetaDataError(
+            "columns", sorted(asked), "no report has them, and nothing was acknowledged: look first"
+        )
     result = TARGETS[to](_shown(table, columns), found.listed(), index)
     for line in found.lines():
         warnings.warn(line, stacklevel=2)

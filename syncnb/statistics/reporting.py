@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FORMAT = "jsonl"
+_KINDS = {bool: "booleans", str: "texts", list: "lists", dict: "objects"}
 _REPORT_TIMEOUT = 60.0  # seconds that the service may be away while something is reported
 
 
@@ -58,7 +59,8 @@ def report(
     Raises
     ------
     InvalidMetaDataError
-        There is no row, or a value that JSON does not have, or they are more than 64 MiB as JSON.
+        There is no row, a value that JSON does not have, or a name with several kinds of values; or
+        they are more than 64 MiB as JSON.
     WrongSideError
         The client is one of a CSS, which would send the report to every node.
     AccessDeniedError, ServiceError, ConnectionFailedError
@@ -77,6 +79,7 @@ def report(
     client = client_or_default(client)
     if client.org_id:
         raise WrongSideError("report", "ESS")
+    _check_kinds(lines)
     data = "".join(f"{line}\n" for line in lines).encode()
     if len(data) > LARGEST_LINES:
         raise InvalidMetaDataError(
@@ -106,6 +109,20 @@ def report(
 
     persistently(once, timeout=_REPORT_TIMEOUT)
     return meta.object_id
+
+
+def _check_kinds(lines: Sequence[str]) -> None:
+    """A column has one type, or the cloud could not make one of it."""
+    kinds: dict[str, str] = {}
+    for line in lines if len(lines) > 1 else ():
+        for name, value in json.loads(line).items():
+            kind = _KINDS.get(type(value), "numbers")
+            if value is not None and kinds.setdefault(name, kind) != kind:
+                raise InvalidMetaDataError(
+                    name,
+                    value,
+                    f"report one kind of value under a name: here are {kinds[name]} too",
+                )
 
 
 def _manifest(data: bytes, now: datetime) -> dict[str, Any]:

@@ -30,6 +30,10 @@ def test_files_are_written_as_csv_and_parquet(fleet: LocalFleet, tmp_path: Path)
     done = syncnb("collect", "export", *both, "--timeout", "10", env=cloud)
     assert done.stdout == f"1 rows are in {csv}\n1 rows are in {parquet}\n", done.stderr
     assert pd.read_csv(csv)["fps"].tolist() == pd.read_parquet(parquet)["fps"].tolist() == [1.5]
+    done = syncnb("collect", "export", "--csv", str(csv), env=cloud)
+    assert done.returncode == 2
+    assert "what it holds comes only once" in done.stderr
+    assert pd.read_csv(csv)["fps"].tolist() == [1.5]
     assert syncnb("collect", "export", env=cloud).stdout == "nothing was reported\n"
 
 
@@ -55,6 +59,7 @@ def test_table_is_brought_up_to_date_once(fleet: LocalFleet, tmp_path: Path) -> 
     [
         (("--every", "1m"), "--every: it is for a table"),
         (("--compact",), "--compact: it is for a table"),
+        (("--to", ""), "--to: it is empty"),
         (("--to", "x", "--keep"), "--keep: it does not go with --to"),
         (
             ("--to", "x", "--every", "often"),

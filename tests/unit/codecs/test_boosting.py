@@ -20,7 +20,7 @@ import xgboost
 
 from syncnb.codecs import Codec, Loading, Predicts, default_registry
 from syncnb.codecs.ubjson import parse
-from syncnb.errors import LoadError, ModelError, UnfittedModelError
+from syncnb.errors import LoadError, ModelError, UnfittedModelError, UntrustedDataError
 
 _RANDOM = np.random.default_rng(0)
 X = _RANDOM.normal(size=(300, 4))
@@ -326,6 +326,18 @@ def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(LoadError, match="circle"):
         read(codec, path)
+
+
+def test_leaves_that_are_vectors_want_trust(tmp_path: Path) -> None:
+    """They are an experiment of XGBoost, and no check knows them."""
+    model = xgb.XGBRegressor(
+        n_estimators=2, multi_strategy="multi_output_tree", tree_method="hist"
+    ).fit(X, np.c_[NUMBERS, -NUMBERS])
+    codec, path = write(model, tmp_path)
+    with pytest.raises(UntrustedDataError, match=r"vectors.*load\(trusted=True\)"):
+        read(codec, path)
+    back = read(codec, path, trusted=True)
+    np.testing.assert_array_equal(back.predict(X), model.predict(X))
 
 
 def test_array_of_ten_gigabytes_is_refused_unread(tmp_path: Path) -> None:

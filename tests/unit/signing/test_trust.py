@@ -507,3 +507,12 @@ def test_no_description_ends_in_anything_but_an_error_of_ours(trust: Trust, keys
         for changed in (whole[:at], whole[:at] + whole[at : at + 20] + whole[at:]):
             with pytest.raises(SyncError):
                 trust.check(replace(meta, description=changed))
+
+
+def test_file_that_is_not_there_yet_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistyped name would take everything in silence."""
+    trust = trust_or_default(tmp_path / "mistyped.json")
+    assert trust is not None
+    assert "mistyped.json does not exist: until it does, everything is taken" in caplog.text

@@ -497,3 +497,21 @@ def test_moments_are_compared_to_the_microsecond(
     found = collect(name, client=fleet.cloud, since=since)
     assert found["n"].tolist() == [2]
     assert before < since <= found["reported_at"][0] <= datetime.now(UTC)
+
+
+def test_columns_that_no_report_has_are_refused_and_nothing_is_lost(
+    fleet: LocalFleet, arrived: Callable[[str, int], None]
+) -> None:
+    """A mistyped name would acknowledge rows of which nothing was kept."""
+    name = fresh()
+    report({"fps": 1.5}, name, client=fleet.node("node1"))
+    arrived(name, 1)
+    with pytest.raises(InvalidMetaDataError, match="fpz"):
+        collect(name, client=fleet.cloud, columns=["fpz"])
+    assert collect(name, client=fleet.cloud, columns=["fps", "more"])["fps"].tolist() == [1.5]
+
+
+def test_several_kinds_of_values_under_a_name_are_not_sent(fleet: LocalFleet) -> None:
+    """They could only be set aside in the cloud, where the node does not hear of it."""
+    with pytest.raises(InvalidMetaDataError, match=r"v.*here are numbers too"):
+        report([{"v": 1}, {"v": None}, {"v": "x"}], fresh(), client=fleet.node("node1"))
