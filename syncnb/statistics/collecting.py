@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.errors import InvalidMetaDataError, ObjectNotFoundError, SyncError, WrongSideError
-from syncnb.metadata import ObjectMetaData
+from syncnb.metadata import ObjectMetaData, check_name
 from syncnb.statistics.acknowledging import acknowledge_reports
 from syncnb.statistics.columns import COLUMNS, DIFFERENT, OF_STREAMS, SAME, column_types
 from syncnb.statistics.fetching import LIMIT, Instance, Query, fetch, nodes_of, wanted_of
 from syncnb.statistics.parsing import Rows, completed, constant
 from syncnb.statistics.reports import Unreadable
+from syncnb.statistics.rows import is_finite
 from syncnb.statistics.sequences import Seen
 from syncnb.statistics.setting_aside import set_aside
 from syncnb.statistics.targets import TARGETS, check_target
@@ -331,6 +332,7 @@ def _query(
     columns: Sequence[str] | None,
     parallel: int | None,
 ) -> Query:
+    check_name("object_type", object_type)
     if parallel is not None and (type(parallel) is not int or parallel == 0):
         raise InvalidMetaDataError("parallel", parallel, "give a number, or -1 for one a core")
     return Query(object_type, wanted_of(since, columns), nodes_of(nodes), parallel=parallel)
@@ -348,6 +350,9 @@ def _found(
     """Fetch until there are enough rows, or the time is over."""
     if not client.org_id:
         raise WrongSideError("collect", "CSS")
+    for field_name, number in (("timeout", timeout), ("min_rows", min_rows)):
+        if not is_finite(number):
+            raise InvalidMetaDataError(field_name, number, "give a number")
     deadline = time.monotonic() + timeout
     found = _Found(_Aside(keep=aside))
     known: set[Instance] = set()

@@ -101,6 +101,7 @@ def drift(
 
     stats = library("scipy.stats", "drift")
     require(rows, "node")
+    require(reference, field="reference")
     names = _names(rows, reference, columns)
     found: list[dict[str, Any]] = []
     nodes = rows.groupby("node", sort=True)
@@ -198,9 +199,11 @@ def _names(
                 "reference", list(reference.columns), "give it a column that the rows have too"
             )
         return both
+    if isinstance(columns, str):
+        raise InvalidMetaDataError("columns", columns, f"give a list, such as [{columns!r}]")
     for name in columns:
         require(rows, name)
-        require(reference, name)
+        require(reference, name, field="reference")
     return list(columns)
 
 

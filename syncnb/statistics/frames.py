@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from syncnb.codecs.registry import is_instance
 from syncnb.errors import InvalidMetaDataError, MissingDependencyError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def require(rows: pd.DataFrame, *names: str) -> None:
+def require(rows: pd.DataFrame, *names: str, field: str = "rows") -> None:
     """Refuse rows without some columns.
 
     Raises
@@ -24,10 +25,14 @@ def require(rows: pd.DataFrame, *names: str) -> None:
     >>> import pandas as pd
     >>> require(pd.DataFrame({"node": []}), "node")
     """
+    if not is_instance(rows, "pandas", "DataFrame"):
+        raise InvalidMetaDataError(
+            field, type(rows).__name__, "give a pandas DataFrame, as `collect` returns it"
+        )
     for name in names:
         if name not in rows.columns:
             raise InvalidMetaDataError(
-                name, "missing", f"give rows with a column {name!r}, as `collect` returns them"
+                field, list(rows.columns), f"give some with a column {name!r}"
             )
 
 

@@ -70,6 +70,10 @@ def quantiles(
     """
     import pandas as pd
 
+    if isinstance(by, str):
+        raise InvalidMetaDataError("by", by, f"give a list, such as [{by!r}]")
+    if isinstance(q, str | float | int):
+        raise InvalidMetaDataError("q", q, "give a list of numbers from 0 to 1, such as [0.5]")
     for name in (*_NEEDED, *by):
         if name not in frame.columns:
             raise InvalidMetaDataError(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from syncnb.errors import InvalidMetaDataError
-from syncnb.metadata import natural
+from syncnb.metadata import in_utc, natural
 from syncnb.publication import Publication
 from syncnb.statistics.frames import require, version_column
 from syncnb.statistics.shown import Shown
@@ -111,7 +111,7 @@ def summary(rows: pd.DataFrame, *, now: datetime | None = None) -> Summary:
     Raises
     ------
     InvalidMetaDataError
-        A column that it needs is not there.
+        A column that it needs is not there, or `now` has no time zone.
 
     Examples
     --------
@@ -123,8 +123,10 @@ def summary(rows: pd.DataFrame, *, now: datetime | None = None) -> Summary:
     """
     import pandas as pd
 
+    require(rows)
     rows = rows.reset_index(drop="reported_at" not in rows.index.names)
     require(rows, "node", "reported_at")
+    now = datetime.now(UTC) if now is None else in_utc("now", now, exact=True)
     at = pd.to_datetime(rows["reported_at"], utc=True)
     version = version_column(rows)
     table = pd.DataFrame(
@@ -147,7 +149,7 @@ def summary(rows: pd.DataFrame, *, now: datetime | None = None) -> Summary:
     ).reset_index()
     for name in ("first_seen", "last_seen"):
         found[name] = pd.to_datetime(found[name], utc=True)
-    found["silent"] = pd.Timestamp(now or datetime.now(UTC)) - found["last_seen"]
+    found["silent"] = pd.Timestamp(now) - found["last_seen"]
     nodes = sorted(found["node"].unique(), key=lambda node: natural(str(node)))
     places = {node: place for place, node in enumerate(nodes)}
     found = found.sort_values(

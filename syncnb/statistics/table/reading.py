@@ -98,7 +98,9 @@ def read_table(
         try:
             for odd in (False, True):
                 some = [one for one in files if has_odd_clock(one.name) is odd]
-                chosen = pads.field("node").isin(list(nodes)) if nodes is not None else None
+                chosen = None
+                if nodes is not None:
+                    chosen = pads.field("node").isin(pa.array(list(nodes), pa.string()))
                 # Where a clock was wrong, the day of arrival is all that is known.
                 for limit in () if odd else _limits(since, until):
                     chosen = limit if chosen is None else chosen & limit

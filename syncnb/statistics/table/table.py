@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from syncnb.client import SyncServiceClient
 from syncnb.client.connecting import client_or_default
 from syncnb.errors import InvalidMetaDataError, SyncError, WrongSideError
-from syncnb.metadata import in_utc
+from syncnb.metadata import check_name, in_utc
 from syncnb.statistics.acknowledging import acknowledge_reports
 from syncnb.statistics.fetching import fetch_reports
 from syncnb.statistics.reports import Report, Unreadable
@@ -112,6 +112,8 @@ class StatisticsTable:
 
         Raises
         ------
+        InvalidMetaDataError
+            The type is no name.
         WrongSideError
             The client is one of a node.
         AccessDeniedError, ServiceError, ConnectionFailedError
@@ -128,6 +130,7 @@ class StatisticsTable:
         ...     StatisticsTable(folder).update("stats", client=fleet.cloud)
         0 new rows of 0 reports
         """
+        check_name("object_type", object_type)
         client = client_or_default(client)
         if not client.org_id:
             raise WrongSideError("StatisticsTable.update", "CSS")

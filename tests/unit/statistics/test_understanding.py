@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -254,3 +256,27 @@ def test_counts_that_moved_have_drifted(normal: list[int], found: int) -> None:
     assert drift(rows, pd.DataFrame({"defects": normal})).drifted == ["n"]
     same = pd.DataFrame({"node": "n", "defects": normal})
     assert drift(same, pd.DataFrame({"defects": normal})).drifted == []
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda rows: summary(rows.to_dict("list")), "rows.*[Gg]ive a pandas DataFrame"),
+        (
+            lambda rows: summary(
+                rows, now=rows["reported_at"][0].to_pydatetime().replace(tzinfo=None)
+            ),
+            "now.*[Aa]dd a time zone",
+        ),
+        (lambda rows: drift(rows, rows["x"].to_numpy()), "reference.*[Gg]ive a pandas DataFrame"),
+        (lambda rows: drift(rows, rows, columns="x"), r"columns.*[Gg]ive a list, such as \['x'\]"),
+        (lambda rows: drift(rows, rows, columns=["y"]), "rows.*[Gg]ive some with a column 'y'"),
+        (lambda rows: compare(rows["x"], "1", "2", metric="x"), "rows.*[Gg]ive a pandas DataFrame"),
+    ],
+)
+def test_what_is_no_table_is_named(call: Callable[[Any], object], said: str) -> None:
+    """With what to give instead."""
+    at = pd.to_datetime(["2030-01-01"] * 2, utc=True)
+    rows = pd.DataFrame({"node": "n", "version": ["1", "2"], "reported_at": at, "x": [1.0, 2.0]})
+    with pytest.raises(InvalidMetaDataError, match=said):
+        call(rows)
