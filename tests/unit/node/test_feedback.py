@@ -342,12 +342,16 @@ def test_refusal_by_all_can_be_waited_for(fleet: LocalFleet) -> None:
     assert all("Parquet" in message for message in failed["message"])
 
 
-def test_refused_version_does_not_take_the_credit_of_the_next(fleet: LocalFleet) -> None:
+def test_refused_version_does_not_take_the_credit_of_the_next(
+    fleet: LocalFleet, wait_until: WaitUntil
+) -> None:
     """Services keep the statuses of an object, whatever its version: its table must not turn green."""
     name = fresh()
     good = publish(b"good", name, "a", version="1", dest_type="edge", client=fleet.cloud)
     bad = publish_raw(fleet.cloud, name, b"odd", version="2", format="parquet")
     for node in fleet.nodes:
+        there = fleet.node(node)
+        wait_until(lambda at=there: [m.version for m in at.get_updated_objects(name)] == ["2"])
         fail_at(fleet, name, node)
     refused = bad.wait("failed", timeout=20)
     back = bad.rollback(to="1")
