@@ -356,7 +356,9 @@ def test_refused_version_does_not_take_the_credit_of_the_next(
     refused = bad.wait("failed", timeout=20)
     back = bad.rollback(to="1")
     for node in fleet.nodes:
-        with next(updates(name, client=fleet.node(node), timeout=20)) as update:
+        there = fleet.node(node)
+        wait_until(lambda at=there: [m.version for m in at.get_updated_objects(name)] == ["1"])
+        with next(updates(name, client=there, timeout=20)) as update:
             assert update.load() == b"good"
     back.wait("consumed", timeout=20)
     assert_frame_equal(bad.status(), refused)

@@ -212,11 +212,11 @@ def own_threads() -> set[str]:
     return {t.name for t in threading.enumerate() if t.name.startswith("syncnb-")}
 
 
-def connections_to(url: str) -> int:
-    """How many connections this process has to an address."""
+def connections_to(url: str) -> set[int]:
+    """The connections of this process to an address, by their own ports."""
     port = int(url.rpartition(":")[2])
-    return sum(
-        one.status == "ESTABLISHED" and one.raddr.port == port
+    return {
+        one.laddr.port
         for one in psutil.Process().net_connections("tcp")
-        if one.raddr
-    )
+        if one.raddr and one.status == "ESTABLISHED" and one.raddr.port == port
+    }
