@@ -67,11 +67,11 @@ def trust(tmp_path: Path, keys: Keys) -> Trust:
 
 def test_signed_object_arrives_and_loads(fleet: LocalFleet, trust: Trust, keys: Keys) -> None:
     """The CSS and the ESS checked the data, the reader the manifest and its organisation."""
-    send(fleet, "signed", "a", b"signed data", keys("alice"))
-    with received(fleet, "signed", trust) as update:
+    send(fleet, "signed-arrives", "a", b"signed data", keys("alice"))
+    with received(fleet, "signed-arrives", trust) as update:
         assert update.meta_data.dest_org_id == fleet.cloud.org_id
         assert update.load() == b"signed data"
-    assert trust.state.seen[fleet.cloud.org_id, "signed", "a"].sequence == 1
+    assert trust.state.seen[fleet.cloud.org_id, "signed-arrives", "a"].sequence == 1
 
 
 def test_service_refuses_data_that_were_not_signed(fleet: LocalFleet, keys: Keys) -> None:
