@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from syncnb.errors import SettingsError
+from syncnb.user_folders import user_folder
 
 SIZE = 10 << 30  # bytes, unless the setting says otherwise
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -42,11 +43,7 @@ def cache_path(environ: Mapping[str, str] | None = None, platform: str = sys.pla
     environ = os.environ if environ is None else environ
     if named := environ.get("SYNCNB_CACHE"):
         return Path(named).expanduser().absolute()
-    home = Path(environ.get("HOME") or "~").expanduser()
-    if platform == "darwin":
-        return home / "Library" / "Caches" / "syncnb"
-    xdg = environ.get("XDG_CACHE_HOME", "")
-    return (Path(xdg) if xdg.startswith("/") else home / ".cache") / "syncnb"
+    return user_folder("cache", environ, platform)
 
 
 def size_setting(environ: Mapping[str, str] | None = None) -> int:

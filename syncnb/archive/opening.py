@@ -11,6 +11,7 @@ from pathlib import Path
 from syncnb.archive.local import LocalArchive
 from syncnb.archive.records import Archive
 from syncnb.errors import SettingsError
+from syncnb.user_folders import user_folder
 
 VARIABLE = "SYNCNB_ARCHIVE"
 _NONE = ("none", "off", "0")
@@ -94,16 +95,8 @@ def default_place(
     environ = os.environ if environ is None else environ
     if named := environ.get(VARIABLE):
         return "" if named.lower() in _NONE else named
-    home = Path(environ.get("HOME") or "~").expanduser()
-    if platform == "win32":
-        local = environ.get("LOCALAPPDATA")
-        folder = Path(local) if local else home / "AppData" / "Local"
-    elif platform == "darwin":
-        folder = home / "Library" / "Application Support"
-    else:
-        xdg = environ.get("XDG_DATA_HOME", "")
-        folder = Path(xdg) if xdg.startswith("/") else home / ".local" / "share"
-    return str(folder / "syncnb" / "archive" / sha256(url.encode()).hexdigest()[:16])
+    place = sha256(url.encode()).hexdigest()[:16]
+    return str(user_folder("data", environ, platform) / "archive" / place)
 
 
 def archive_for(

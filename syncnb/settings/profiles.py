@@ -10,6 +10,7 @@ from pathlib import Path
 
 from syncnb.errors import SettingsError
 from syncnb.settings.sources import NAMES, Source, with_secret_file
+from syncnb.user_folders import user_folder
 
 _FILES = ("ca", "cert", "cert_key", "secret_file")
 _REMEDY = 'write a table [default] with url = "http://host:port" into it'
@@ -43,16 +44,7 @@ def config_path(environ: Mapping[str, str] | None = None, platform: str = sys.pl
     environ = os.environ if environ is None else environ
     if named := environ.get("SYNCNB_CONFIG"):
         return Path(named).expanduser()
-    home = Path(environ.get("HOME") or "~").expanduser()
-    if platform == "win32":
-        roaming = environ.get("APPDATA")
-        folder = Path(roaming) if roaming else home / "AppData" / "Roaming"
-    elif platform == "darwin":
-        folder = home / "Library" / "Application Support"
-    else:
-        xdg = environ.get("XDG_CONFIG_HOME", "")
-        folder = Path(xdg) if xdg.startswith("/") else home / ".config"
-    return folder / "syncnb" / "config.toml"
+    return user_folder("config", environ, platform) / "config.toml"
 
 
 def read_profile(

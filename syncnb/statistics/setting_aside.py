@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from syncnb.statistics.reports import Unreadable
+from syncnb.user_folders import user_folder
 
 _MOST = 10_000  # objects of a type that are remembered as no reports
 _LEFT = "left"  # the file that says which
@@ -45,12 +46,7 @@ def aside_path(environ: Mapping[str, str] | None = None, platform: str = sys.pla
     environ = os.environ if environ is None else environ
     if named := environ.get("SYNCNB_SET_ASIDE"):
         return Path(named).expanduser().absolute()
-    home = Path(environ.get("HOME") or "~").expanduser()
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "syncnb" / "set-aside"
-    xdg = environ.get("XDG_DATA_HOME", "")
-    base = Path(xdg) if xdg.startswith("/") else home / ".local" / "share"
-    return base / "syncnb" / "set-aside"
+    return user_folder("data", environ, platform) / "set-aside"
 
 
 def set_aside(unreadable: Unreadable, folder: Path | None = None) -> Path:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from syncnb.user_folders import user_folder
+
 
 def spool_path(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
     """The folder of the spools of this user.
@@ -36,8 +38,4 @@ def spool_path(environ: Mapping[str, str] | None = None, platform: str = sys.pla
     environ = os.environ if environ is None else environ
     if named := environ.get("SYNCNB_SPOOL"):
         return Path(named).expanduser().absolute()
-    home = Path(environ.get("HOME") or "~").expanduser()
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "syncnb" / "spool"
-    xdg = environ.get("XDG_STATE_HOME", "")
-    return (Path(xdg) if xdg.startswith("/") else home / ".local" / "state") / "syncnb" / "spool"
+    return user_folder("state", environ, platform) / "spool"
