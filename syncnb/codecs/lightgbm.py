@@ -60,8 +60,8 @@ class LightGBM:
         lightgbm = _lightgbm()
         if how.trusted is not True:
             check_model(path, how.subject)
-        found = read_note(_note_in(path), how.subject)
         try:
+            found = read_note(_note_in(path), how.subject)
             booster = lightgbm.Booster(model_file=path)
             if isinstance(found.get("best_iteration"), int):
                 booster.best_iteration = found["best_iteration"]

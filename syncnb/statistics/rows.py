@@ -12,7 +12,7 @@ from syncnb.errors import InvalidMetaDataError
 from syncnb.statistics.columns import COLUMNS
 
 Row = Mapping[str, Any]
-ADDED = frozenset(COLUMNS) | {"sequence", "stream", "model_version"}  # nobody may report these
+ADDED = frozenset(COLUMNS)  # nobody may report these
 
 
 def rows_of(values: Any) -> list[Row]:

@@ -328,6 +328,17 @@ def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
         read(codec, path)
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+@pytest.mark.parametrize("form", ["xgboost", "lightgbm", "catboost"])
+def test_empty_file_is_no_model(form: str, trusted: bool, tmp_path: Path) -> None:
+    """Whoever published it."""
+    codec = default_registry().for_format(form)
+    assert codec is not None
+    (tmp_path / "data").touch()
+    with pytest.raises(LoadError):
+        read(codec, tmp_path / "data", trusted=trusted)
+
+
 def test_leaves_that_are_vectors_want_trust(tmp_path: Path) -> None:
     """They are an experiment of XGBoost, and no check knows them."""
     model = xgb.XGBRegressor(
