@@ -42,8 +42,8 @@ def user_folder(kind: Kind, environ: Mapping[str, str], platform: str = sys.plat
     --------
     >>> user_folder("state", {"XDG_STATE_HOME": "/var/state"}, "linux").as_posix()
     '/var/state/syncnb'
-    >>> user_folder("state", {"XDG_STATE_HOME": "state", "HOME": "/home/me"}, "linux").as_posix()
-    '/home/me/.local/state/syncnb'
+    >>> user_folder("state", {"XDG_STATE_HOME": "state", "HOME": "/me"}, "linux").as_posix()
+    '/me/.local/state/syncnb'
     """
     home = Path(environ.get("HOME") or "~").expanduser()
     if platform == "win32":
