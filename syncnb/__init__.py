@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from syncnb.statistics import collect as collect
     from syncnb.statistics import collect_batches as collect_batches
     from syncnb.statistics import report as report
+    from syncnb.tables import TableView as TableView
+    from syncnb.tables import fleet_table as fleet_table
+    from syncnb.tables import transfers as transfers
+    from syncnb.tables import watch as watch
     from syncnb.trusting import Trust as Trust
     from syncnb.update import Update as Update
 
@@ -68,6 +72,7 @@ _HOME = {
     "StatisticsTable": "syncnb.statistics.table",
     "SyncError": "syncnb.errors",
     "SyncServiceClient": "syncnb.client",
+    "TableView": "syncnb.tables",
     "Trust": "syncnb.trusting",
     "Update": "syncnb.update",
     "WebhookReceiver": "syncnb.client.webhook_receiver",
@@ -75,6 +80,7 @@ _HOME = {
     "collect_batches": "syncnb.statistics",
     "connect": "syncnb.client",
     "current": "syncnb.following",
+    "fleet_table": "syncnb.tables",
     "follow": "syncnb.following",
     "promote": "syncnb.history",
     "publish": "syncnb.publishing",
@@ -82,9 +88,11 @@ _HOME = {
     "publish_file": "syncnb.publishing",
     "publish_model": "syncnb.publishing",
     "report": "syncnb.statistics",
+    "transfers": "syncnb.tables",
     "updates": "syncnb.receiving",
     "updates_async": "syncnb.receiving",
     "versions": "syncnb.history",
+    "watch": "syncnb.tables",
 }
 __all__ = [  # a test holds it equal to what _HOME has
     "AclEntry",
@@ -106,6 +114,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "StatisticsTable",
     "SyncError",
     "SyncServiceClient",
+    "TableView",
     "Trust",
     "Update",
     "WebhookReceiver",
@@ -113,6 +122,7 @@ __all__ = [  # a test holds it equal to what _HOME has
     "collect_batches",
     "connect",
     "current",
+    "fleet_table",
     "follow",
     "promote",
     "publish",
@@ -120,9 +130,11 @@ __all__ = [  # a test holds it equal to what _HOME has
     "publish_file",
     "publish_model",
     "report",
+    "transfers",
     "updates",
     "updates_async",
     "versions",
+    "watch",
 ]
 
 
@@ -134,3 +146,8 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])
+
+
+def load_ipython_extension(ipython: object) -> None:
+    """What ``%load_ext syncnb`` calls; see `syncnb.magics`."""
+    import_module("syncnb.magics").load(ipython)

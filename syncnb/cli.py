@@ -105,7 +105,7 @@ def _fleet(options: argparse.Namespace) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     from syncnb.publishing import publish_file
-    from syncnb.widgets import follow
+    from syncnb.widgets import drawn
 
     with _client(options) as client:
         publication = publish_file(
@@ -119,7 +119,7 @@ def _publish(options: argparse.Namespace) -> int:
             client=client,
         )
         if options.wait:
-            with follow(publication, live=_is_terminal()):
+            with drawn(publication, live=_is_terminal()):
                 publication.wait(options.wait, timeout=options.timeout)
         if not (options.wait and _is_terminal()):
             print(publication)
@@ -170,7 +170,7 @@ def _rollback(options: argparse.Namespace) -> int:
 
 def _status(options: argparse.Namespace) -> int:
     from syncnb.publication import Publication
-    from syncnb.widgets import follow
+    from syncnb.widgets import drawn
 
     with _client(options) as client:
         publication = Publication.of(options.type, options.name, client=client)
@@ -180,7 +180,7 @@ def _status(options: argparse.Namespace) -> int:
             if notice := publication.notice:
                 print(f"syncnb: {notice}", file=sys.stderr)
         elif options.watch and _is_terminal():
-            with follow(publication, live=True):
+            with drawn(publication, live=True):
                 while not publication.done():
                     publication.wait_for_change(20.0)
         else:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from syncnb.archive.opening import ArchiveSource
     from syncnb.signing.signers import SignerSource
+    from syncnb.widgets import LiveTable
 
 log = logging.getLogger("syncnb")
 
@@ -50,6 +51,7 @@ _IN_CLOUD = (
     "It went to the cloud, as all that an edge node publishes; how far it gets from there only a "
     "client of the CSS, which has an org_id, can say."
 )
+_Drawn = dict[tuple[str, str], tuple["DeliveryRow", Mapping[str, str]]]
 _COLUMNS = ("dest_type", "dest_id", "status", "message", "version", "since")
 # A node that consumed an object had it delivered.
 _SHOWN = {"delivering": "sent"}  # what the table calls it
@@ -135,6 +137,9 @@ class Publication:
         self._archive, self._signer = archive, signer
         self.published_at = datetime.now(UTC)
         self._seen: dict[tuple[str, str], DeliveryRow] = {}
+        # What `rows` made of what was seen; what did not change stays the very same.
+        self._drawn: tuple[_Drawn, object, Sequence[Mapping[str, str]]] = ({}, None, ())
+        self._steps: list[DeliveryRow] = []
         self._found: Sequence[DestinationStatus] = ()
         self._etag = ""
         self._replaced_by = ""  # what has taken its place; its rows stay as they were then
@@ -216,6 +221,13 @@ class Publication:
         after = f", replaced by {self._replaced_by}" if self._replaced_by else ""
         return self._name + after
 
+    @property
+    def table(self) -> LiveTable | None:
+        """The live table that shows it in the notebook; None if none does, or not any more."""
+        from syncnb.widgets import table_of
+
+        return table_of(self)
+
     def delivery_rows(self) -> list[DeliveryRow]:
         """How far it got at each node, as values.
 
@@ -265,6 +277,32 @@ class Publication:
         ['dest_type', 'dest_id', 'status', 'message', 'version', 'since']
         """
         return _frame(self.delivery_rows())
+
+    def history(self) -> pd.DataFrame:
+        """What happened at each node so far, as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each status of each node, oldest first, with the columns of `status`. Services
+            keep no times: ``since`` is when this process saw it, so it has to look on, in `wait` or
+            a live table, while nodes get on.
+
+        See Also
+        --------
+        syncnb.plots.rollout, syncnb.plots.delivery_times : Pictures of it.
+
+        Examples
+        --------
+        >>> from syncnb import LocalFleet, publish
+        >>> with LocalFleet(nodes=1) as fleet:
+        ...     done = publish(b"data", "example", "one", dest_type="edge", client=fleet.cloud)
+        ...     last = done.wait("delivered", timeout=30)
+        ...     done.history()["status"].iloc[-1]
+        'delivered'
+        """
+        with self._changed:
+            return _frame(self._steps)
 
     def wait(
         self, status: str = "consumed", *, timeout: float = 60.0, nodes: int | None = None
@@ -408,7 +446,7 @@ class Publication:
 
     # ----------------------------------------- what the table draws (TableSource)
 
-    def rows(self) -> list[Mapping[str, str]]:
+    def rows(self) -> Sequence[Mapping[str, str]]:
         """How far it got at each node, as the live table shows it; asks nobody.
 
         Examples
@@ -421,17 +459,18 @@ class Publication:
         """
         if not self._seen:
             self.wait_for_change(0)
-        return [
-            {
-                "node": f"{row.dest_type}/{row.dest_id}",
-                "version": row.version,
-                "status": _SHOWN.get(row.status, row.status),
-                "since": row.since.isoformat(timespec="seconds"),
-                "message": row.message,
-                "dest_id": row.dest_id,
-            }
-            for row in self._rows()
-        ]
+        with self._changed:
+            before, of, rows = self._drawn
+            if of is not self._seen:
+                drawn = {
+                    node: known
+                    if (known := before.get(node)) and known[0] is row
+                    else (row, _drawn(row))
+                    for node, row in self._seen.items()
+                }
+                rows = tuple(shown for _, shown in drawn.values())
+                self._drawn = drawn, self._seen, rows
+        return rows
 
     def wait_for_change(self, timeout: float) -> bool:
         """Wait until something changed at a node, at most `timeout` seconds.
@@ -517,6 +556,10 @@ class Publication:
     def _note(self, found: Sequence[DestinationStatus]) -> bool:
         now, before = datetime.now(UTC), self._seen
         seen = {(one.dest_type, one.dest_id): self._row(one, before, now) for one in found}
+        if seen.keys() == before.keys():
+            seen = {node: seen[node] for node in before}
+        else:
+            seen = dict(sorted(seen.items(), key=lambda item: (item[0][0], natural(item[0][1]))))
         if seen == before:
             self._found = found
             return False
@@ -528,6 +571,7 @@ class Publication:
                 # Its own rows stay; what nodes refused in its place is the publisher's concern.
                 refused = {n: row for n, row in seen.items() if row.status in ("failed", "error")}
                 seen = {**before, **refused}
+            self._steps += [row for node, row in seen.items() if row is not before.get(node)]
             self._seen = seen
             return True
 
@@ -559,21 +603,19 @@ class Publication:
         if failure is not None and status not in ("consumed", "deleted"):
             status, message = "failed", failure.reason
         known = before.get((one.dest_type, one.dest_id))
-        same = known is not None and known.status == status and known.message == message
+        if known is not None and known.status == status and known.message == message:
+            return known
         return DeliveryRow(
             dest_type=one.dest_type,
             dest_id=one.dest_id,
             status=status,
             message=message,
             version=self.version,
-            since=known.since if known is not None and same else now,
+            since=now,
         )
 
     def _rows(self) -> list[DeliveryRow]:
-        with self._changed:
-            return [
-                self._seen[node] for node in sorted(self._seen, key=lambda n: (n[0], natural(n[1])))
-            ]
+        return list(self._seen.values())
 
     def __repr__(self) -> str:
         from syncnb.widgets import to_text
@@ -597,6 +639,17 @@ class Publication:
         """Look once, so that what is shown is true now; a service that is away shows the last."""
         with contextlib.suppress(SyncError):
             self.wait_for_change(0)
+
+
+def _drawn(row: DeliveryRow) -> Mapping[str, str]:
+    return {
+        "node": f"{row.dest_type}/{row.dest_id}",
+        "version": row.version,
+        "status": _SHOWN.get(row.status, row.status),
+        "since": row.since.isoformat(timespec="seconds"),
+        "message": row.message,
+        "dest_id": row.dest_id,
+    }
 
 
 def _nobody(dest_type: str, found: Mapping[str, int]) -> str:

@@ -8,11 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from html import escape
 from importlib import import_module
 from typing import Any, Protocol
 
 Progress = Callable[[int, int | None], object] | bool | None
+_KEPT = 100  # transfers that have ended and are still listed
 _EVERY = 0.1  # seconds between two reports
 _QUIET = 1.0  # seconds that a transfer may take before it gets a bar that nobody asked for
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -26,6 +28,56 @@ class Bar(Protocol):
 
     def close(self, done: int, total: int | None, seconds: float) -> None:
         """Draw it for the last time."""
+
+
+class Transfers:
+    """The transfers of this process: those that run, and the last that have ended.
+
+    Examples
+    --------
+    >>> transfers = Transfers()
+    >>> with transfers.of(Meter("model/defects up", 10, False)) as meter:
+    ...     meter.add(4)
+    ...     [(one.title, one.done, one.state) for one in transfers.listed()]
+    [('model/defects up', 4, 'running')]
+    """
+
+    def __init__(self) -> None:
+        self._meters: list[Meter] = []
+        self._changed = threading.Condition()
+
+    def listed(self) -> list[Meter]:
+        """They, oldest first."""
+        with self._changed:
+            return list(self._meters)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until a transfer begins or ends, at most `timeout` seconds; whether one did."""
+        with self._changed:
+            return self._changed.wait(timeout)
+
+    @contextmanager
+    def of(self, meter: Meter) -> Iterator[Meter]:
+        """List a transfer, which lasts as long as the block."""
+        with self._changed:
+            ended = [one for one in self._meters if one.state != "running"]
+            for one in ended[: max(0, len(ended) - _KEPT + 1)]:
+                self._meters.remove(one)
+            self._meters.append(meter)
+            self._changed.notify_all()
+        try:
+            yield meter
+        except BaseException as error:
+            meter.end(error)
+            raise
+        else:
+            meter.end(None)
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+
+TRANSFERS = Transfers()
 
 
 class Meter:
@@ -43,12 +95,38 @@ class Meter:
     """
 
     def __init__(self, title: str, total: int | None, progress: Progress) -> None:
+        self.title, self.state, self.error = title, "running", ""
+        self.began = datetime.now(UTC)
+        self.ended: datetime | None = None
         self._total, self._callback = total, progress if callable(progress) else None
         self._bar = None if callable(progress) else _bar(title, progress)
         self._done, self._lock = 0, threading.Lock()
-        self._started = time.monotonic()
+        self._started, self._ended = time.monotonic(), 0.0
         self._reported, self._drawn = self._started, False
         self._always = progress is True
+
+    @property
+    def done(self) -> int:
+        """Bytes so far."""
+        return self._done
+
+    @property
+    def total(self) -> int | None:
+        """Bytes in all, if that is known."""
+        return self._total
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, or has taken so far."""
+        return (self._ended or time.monotonic()) - self._started
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that it is over, and how that went."""
+        self._ended = time.monotonic()
+        self.ended = datetime.now(UTC)
+        self.state = "done" if error is None else "failed"
+        self.error = "" if error is None else str(error) or type(error).__name__
+        self.close(complete=error is None)
 
     def add(self, number: int) -> None:
         """More bytes are done; report it now and then."""
@@ -92,14 +170,9 @@ class Meter:
 
 @contextmanager
 def metering(title: str, total: int | None, progress: Progress) -> Iterator[Meter]:
-    """A meter for the block."""
-    meter = Meter(title, total, progress)
-    try:
+    """A meter for the block, which is listed in `TRANSFERS`."""
+    with TRANSFERS.of(Meter(title, total, progress)) as meter:
         yield meter
-    except BaseException:
-        meter.close(complete=False)
-        raise
-    meter.close(complete=True)
 
 
 class TerminalBar:

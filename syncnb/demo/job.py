@@ -14,7 +14,7 @@ from syncnb.fleet import LocalFleet
 from syncnb.publication import Publication
 from syncnb.publishing import publish_model
 from syncnb.statistics import collect
-from syncnb.widgets import follow
+from syncnb.widgets import drawn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ def _wait(
     live: bool,
 ) -> None:
     deadline = time.monotonic() + _TIMEOUT * max(1.0, nodes / 3)
-    with follow(publication, live=live):
+    with drawn(publication, live=live):
         while True:
             try:
                 publication.wait("consumed", timeout=1.0, nodes=nodes)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from syncnb.errors import MissingDependencyError
-from syncnb.widgets.display import mimebundle, show
+from syncnb.widgets.display import mimebundle, show, table_of
 from syncnb.widgets.still import to_html
 from syncnb.widgets.table import Snapshot, TableSource, snapshot
-from syncnb.widgets.terminal import follow
+from syncnb.widgets.terminal import drawn, follow, to_rich
 from syncnb.widgets.text import to_text
 
 if TYPE_CHECKING:
@@ -22,11 +22,14 @@ __all__ = [
     "LiveTable",
     "Snapshot",
     "TableSource",
+    "drawn",
     "follow",
     "mimebundle",
     "show",
     "snapshot",
+    "table_of",
     "to_html",
+    "to_rich",
     "to_text",
 ]
 

@@ -14,9 +14,9 @@ from syncnb.widgets.table import Snapshot, TableSource, read
 LOGGER = logging.getLogger("syncnb")
 WAIT = 5.0  # seconds that the source may block; a stop is noticed at the latest after them
 FIRST_PAUSE, LAST_PAUSE = 0.5, 5.0  # seconds between attempts while the service does not answer
-# Between two snapshots at least this many seconds, so that a large roll-out does not flood the
-# browser: ten times a second for a few nodes, once a second for five thousand.
-SHORTEST_GAP, GAP_PER_ROW = 0.1, 0.0002
+# Between two snapshots at least so many seconds, and so many that this thread takes no more than
+# this share of a core: ten times a second for a few nodes, about once a second for ten thousand.
+SHORTEST_GAP, SHARE = 0.1, 0.2
 
 
 class Feeder:
@@ -31,6 +31,8 @@ class Feeder:
         feeder was stopped or the source failed for good.
     ended : callable
         Called in the thread once, after the last `draw`.
+    gap : float
+        Seconds between two snapshots, at the least.
 
     Notes
     -----
@@ -44,8 +46,10 @@ class Feeder:
         source: TableSource,
         draw: Callable[[Snapshot], None],
         ended: Callable[[], None] = lambda: None,
+        *,
+        gap: float = SHORTEST_GAP,
     ) -> None:
-        self._source, self._draw, self._ended = source, draw, ended
+        self._source, self._draw, self._ended, self._gap = source, draw, ended, gap
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="syncnb-live-table", daemon=True)
 
@@ -76,13 +80,14 @@ class Feeder:
             self._ended()
 
     def _follow(self) -> None:
-        pause, drawn_at = FIRST_PAUSE, 0.0
+        pause = FIRST_PAUSE
+        drawn_at, worked, busy = 0.0, time.thread_time(), 0.0
         while not self._stop.is_set() and not self._last.done:
             try:
                 self._source.wait_for_change(WAIT)
-                gap = max(SHORTEST_GAP, GAP_PER_ROW * len(self._last.rows))
+                gap = max(self._gap, busy / SHARE)
                 self._stop.wait(max(0.0, drawn_at + gap - time.monotonic()))
-                new = read(self._source)
+                new = read(self._source, self._last)
                 pause, drawn_at = FIRST_PAUSE, time.monotonic()
             except (ConnectionFailedError, ServiceError) as error:
                 if isinstance(error, ServiceError) and error.status < 500 and error.status != 429:
@@ -96,6 +101,7 @@ class Feeder:
                 self._fail(error)
                 return
             self._hand_on(new)
+            busy, worked = time.thread_time() - worked, time.thread_time()
             if new.notice:
                 self._stop.wait(pause)
                 pause = min(2 * pause, LAST_PAUSE)

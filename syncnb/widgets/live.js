@@ -1,9 +1,12 @@
 // The live table's front end: a plain ES module, drawn from the traits of LiveTable (live.py).
-// Rows come as [tone, ...cells in the order of `columns`, message].
+// Rows come as lines of text (changes.py); whoever opens the table gets all, and then what changes.
 
-const PAGE = 200; // rows in the document at once
+const WHOLE = 200; // rows that are in the document at once; of more, only those near what is seen
+const AHEAD = 400; // pixels above and below what is seen
 const TOOLS_FROM = 12; // rows from which searching and filtering are worth their place
 const SILENCE = 30_000; // milliseconds; the kernel is heard every 5 s or so while a table is live
+const STEPS = 8; // of the history of a row
+const STYLED = new Set(["version", "status", "since"]); // no other names: hosts have styles for some
 const URGENCY = { bad: 0, waiting: 1, near: 2, gone: 3, good: 4 };
 const STATES = {
   live: ["live", "This table updates itself"],
@@ -20,7 +23,7 @@ const ICONS = {
   gone: "M3 3l6 6M9 3l-6 6",
 };
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-const kept = new WeakMap(); // model -> what the reader chose; outlives a view that is drawn again
+const stores = new Map(); // uid of a table -> its rows, and what the reader chose; all views share them
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -51,9 +54,9 @@ function icon(tone) {
 
 // Times
 
-function parse(text) {
-  if (!text) return NaN;
-  return Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
+function clockOf(at, clock) {
+  const iso = new Date(at).toISOString();
+  return clock === "day" ? iso.slice(11, 19) : iso.slice(0, 19).replace("T", " ");
 }
 
 function ago(milliseconds) {
@@ -65,60 +68,159 @@ function ago(milliseconds) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
+// The rows of a table, as the kernel has them.
+
+const UNESCAPED = { "\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r" };
+const unescape = (text) => (text.includes("\\") ? text.replace(/\\[\\tnr]/g, (found) => UNESCAPED[found]) : text);
+
+class Store {
+  constructor(model) {
+    this.model = model;
+    this.serial = -1;
+    this.rows = [];
+    this.choice = { status: "", search: "", sort: -1, down: false, top: 0, active: "" };
+    this.views = new Set();
+    this.heard = Date.now();
+    this.lost = false;
+    this.load();
+    const changed = () => { this.lost = false; this.heard = Date.now(); this.follow(); this.tell(); };
+    // Triggered by Jupyter's widget manager when the kernel is restarted.
+    const gone = () => { this.lost = true; this.tell(); };
+    model.on("change", changed);
+    model.on("comm_live_update", gone);
+    this.end = () => { model.off("change", changed); model.off("comm_live_update", gone); };
+  }
+
+  static of(model) {
+    const uid = model.get("uid");
+    if (!stores.has(uid)) stores.set(uid, new Store(model));
+    return stores.get(uid);
+  }
+
+  tell() {
+    for (const view of this.views) view.soon();
+  }
+
+  load() {
+    const [serial, ...lines] = this.model.get("lines").split("\n");
+    const known = new Map(this.rows.map((row) => [row.key, row]));
+    this.columns = this.model.get("columns");
+    this.serial = Number(serial);
+    this.rows = lines.map((line) => this.read(line));
+    this.name();
+    for (const row of this.rows) row.height = known.get(row.key)?.height ?? 0;
+  }
+
+  follow() {
+    const patch = this.model.get("patch");
+    const [all] = this.model.get("lines").split("\n", 1);
+    if (patch.serial === this.serial + 1) this.apply(patch);
+    if (Number(all) > this.serial) this.load();
+    else if (patch.serial > this.serial) this.model.send({ ask: "lines" });
+  }
+
+  apply({ serial, at, rows, runs }) {
+    const changed = at.length ? rows.split("\n").map((line) => this.read(line)) : [];
+    if (runs.length) this.rows = runs.flatMap(([from, count]) => (from < 0 ? Array(count) : this.rows.slice(from, from + count)));
+    changed.forEach((row, i) => { row.height = 0; this.rows[at[i]] = row; });
+    this.serial = serial;
+    this.name();
+  }
+
+  read(line) {
+    const statuses = this.model.get("statuses");
+    const parts = line.split("\t");
+    const row = { cells: parts.slice(0, this.columns.length).map(unescape), tone: "waiting", at: NaN, steps: [], height: 0 };
+    row.message = unescape(parts[this.columns.length]);
+    this.columns.forEach((name, i) => {
+      if (name === "status") [row.cells[i], row.tone] = statuses[Number(parts[i])];
+      else if (name === "since" && /^\d+$/.test(parts[i])) {
+        row.at = Number(parts[i]);
+        row.cells[i] = new Date(row.at).toISOString();
+      }
+    });
+    let when = row.at; // of the newest step; the others are told from it backwards
+    for (const step of (parts[this.columns.length + 1] || "").split(" ").filter(Boolean).reverse()) {
+      const [number, seconds] = step.split(":");
+      const [status, tone] = statuses[Number(number)];
+      row.steps.unshift({ status, tone, at: when });
+      when -= 1000 * Number(seconds ?? 0);
+    }
+    return row;
+  }
+
+  // Two rows may have one name.
+  name() {
+    const seen = new Set();
+    let [first, last] = [Infinity, -Infinity];
+    for (const row of this.rows) {
+      row.key = row.cells[0];
+      while (seen.has(row.key)) row.key += "\u0000";
+      seen.add(row.key);
+      if (row.at < first) first = row.at;
+      if (row.at > last) last = row.at;
+    }
+    this.clock = Math.floor(first / 86_400_000) < Math.floor(last / 86_400_000) ? "date" : "day";
+  }
+}
+
 // One node: a <tbody> of its line and, if there is one, the line of its message.
 
 class Line {
   constructor(columns) {
     this.columns = columns;
-    this.values = [];
-    this.row = make("tr");
+    this.row = make("tr", { tabindex: "-1" });
     this.cells = columns.map((name, i) => {
       const cell = i === 0 ? make("th", { scope: "row" }) : make("td");
-      cell.classList.add(name);
+      if (STYLED.has(name)) cell.classList.add(name);
       return cell;
     });
     this.row.append(...this.cells);
     this.body = make("tbody", {}, this.row);
   }
 
-  draw(values, clock, quiet) {
-    const [tone] = values;
-    this.body.dataset.tone = tone;
+  draw(row, clock, quiet) {
+    if (this.shown === row && this.clock === clock) return;
+    const same = this.shown?.key === row.key; // else another row takes over what was drawn for one
+    const glow = same && !quiet && this.shown.cells.join("\n") !== row.cells.join("\n");
+    this.body.dataset.tone = row.tone;
     this.columns.forEach((name, i) => {
-      const value = values[i + 1];
-      if (name === "since") this.drawTime(this.cells[i], value, clock);
-      else if (this.values[i + 1] === value && (name !== "status" || this.values[0] === tone)) return;
-      else if (name === "status") this.drawStatus(this.cells[i], tone, value, quiet);
+      const value = row.cells[i];
+      if (name === "since") this.drawTime(this.cells[i], row, clock);
+      else if (name === "status") this.drawStatus(this.cells[i], row, glow);
+      else if (this.shown?.cells[i] === value) return;
       else if (i > 0) put(this.cells[i], value);
       // "type/id" is best broken after the slash
       else this.cells[i].replaceChildren(...value.split(/(?<=\/)/).flatMap((part) => [part, make("wbr")]));
     });
-    const message = values[values.length - 1];
-    if (message !== (this.values[this.values.length - 1] ?? "")) this.drawMessage(message);
-    this.values = values;
+    if (!same || row.message !== this.shown.message) this.drawMessage(row.message);
+    this.shown = row;
+    this.clock = clock;
   }
 
-  drawStatus(cell, tone, status, quiet) {
+  drawStatus(cell, { cells, tone, steps }, glow) {
+    const status = cells[this.columns.indexOf("status")];
     const chip = make("span", { class: "chip", "data-tone": tone }, icon(tone), status);
-    if (this.values.length && !quiet) chip.classList.add("new");
+    if (glow) chip.classList.add("new");
     cell.replaceChildren(...(status ? [chip] : []));
+    if (steps.length < 2) return;
+    const said = steps.map((step) => (step.at > 0 ? `${step.status} ${clockOf(step.at, "day")}` : step.status)).join(", ");
+    const dots = steps.map((step) => make("i", { "data-tone": step.tone }));
+    cell.append(make("span", { class: "steps", role: "img", "aria-label": `History: ${said}`, title: said }, ...dots));
   }
 
-  drawTime(cell, text, clock) {
-    if (this.time?.dateTime !== text || this.format !== clock) {
-      this.at = parse(text);
-      this.format = clock;
-      if (Number.isNaN(this.at)) return cell.replaceChildren(text);
-      const iso = new Date(this.at).toISOString();
-      this.time = make("time", { datetime: text, title: new Date(this.at).toLocaleString() });
-      this.time.append(clock === "day" ? iso.slice(11, 19) : iso.slice(0, 19).replace("T", " "));
-      this.ago = make("span", { class: "ago muted" });
-      cell.replaceChildren(this.time, this.ago);
-    }
+  drawTime(cell, row, clock) {
+    this.ago = undefined;
+    const text = row.cells[this.columns.indexOf("since")];
+    if (Number.isNaN(row.at)) return cell.replaceChildren(text);
+    const time = make("time", { datetime: new Date(row.at).toISOString(), title: new Date(row.at).toLocaleString() });
+    time.append(clockOf(row.at, clock));
+    this.ago = make("span", { class: "ago muted" });
+    cell.replaceChildren(time, this.ago);
   }
 
   tick(now, live) {
-    if (this.ago) put(this.ago, live ? ` \u00b7 ${ago(now - this.at)}` : "");
+    if (this.ago) put(this.ago, live ? ` \u00b7 ${ago(now - this.shown.at)}` : "");
   }
 
   // How many lines a message takes depends on the width of the page.
@@ -144,6 +246,7 @@ class Line {
       put(more, short ? "Show all" : "Show less");
       if (short) words.removeAttribute("tabindex");
       else words.tabIndex = 0; // what scrolls must be reachable without a mouse
+      this.shown.height = 0;
     });
     this.words = words;
     this.more = more;
@@ -158,11 +261,13 @@ class Line {
 class View {
   constructor(model, el) {
     this.model = model;
-    this.lost = false;
-    this.heard = Date.now();
+    this.store = Store.of(model);
+    this.choice = this.store.choice;
     this.lines = new Map();
-    this.choice = kept.get(model) ?? { status: "", search: "", sort: -1, down: false, page: 0, top: 0 };
-    kept.set(model, this.choice);
+    this.found = [];
+    this.offsets = new Float64Array(1);
+    this.plain = 29; // pixels of a row, and with a message, until one was measured
+    this.tall = 53;
     this.build();
     el.append(this.root);
     this.listen();
@@ -184,57 +289,62 @@ class View {
     this.tools = make("div", { class: "tools" }, this.filters, this.search);
     this.headRow = make("tr");
     this.head = make("thead", {}, this.headRow);
-    this.table = make("table", { "aria-labelledby": id }, this.head);
-    this.scroll = make("div", { class: "scroll", role: "region", "aria-labelledby": id }, this.table);
+    this.above = make("tbody", { class: "gap", "aria-hidden": "true" });
+    this.below = make("tbody", { class: "gap", "aria-hidden": "true" });
+    this.widest = make("tbody", { class: "widest", "aria-hidden": "true" });
+    this.table = make(
+      "table", { role: "grid", "aria-labelledby": id, "aria-multiselectable": "true" },
+      this.head, this.above, this.below, this.widest,
+    );
+    this.scroll = make("div", { class: "scroll", "data-lm-suppress-shortcuts": "true", tabindex: "-1" }, this.table);
     this.empty = make("div", { class: "empty muted" });
-    this.back = make("button", { type: "button" }, "\u2039 Previous");
-    this.range = make("span");
-    this.next = make("button", { type: "button" }, "Next \u203a");
-    this.pager = make("div", { class: "pager" }, this.back, this.range, this.next);
+    this.picked = make("span");
+    this.clear = make("button", { type: "button" }, "Clear");
+    this.selection = make("div", { class: "selection" }, this.picked, this.clear);
     this.root = make(
       "div",
       { class: "syncnb-table", role: "group", "aria-labelledby": id },
       make("div", { class: "head" }, this.title, this.state),
-      this.summary, this.news, this.bar, this.notice, this.tools, this.scroll, this.empty, this.pager,
+      this.summary, this.news, this.bar, this.notice, this.tools, this.scroll, this.empty, this.selection,
     );
   }
 
   listen() {
     const stop = new AbortController();
     const on = (node, kind, call) => node.addEventListener(kind, call, { signal: stop.signal });
-    on(this.search, "input", () => this.choose({ search: this.search.value, page: 0 }));
-    on(this.back, "click", () => this.turn(-1));
-    on(this.next, "click", () => this.turn(1));
-    on(this.scroll, "scroll", () => { this.choice.top = this.scroll.scrollTop; });
+    on(this.search, "input", () => this.choose({ search: this.search.value }));
+    on(this.clear, "click", () => { this.select([]); (this.stop ?? this.scroll).focus(); });
+    on(this.scroll, "scroll", () => {
+      this.choice.top = this.scroll.scrollTop;
+      this.scrolled ??= requestAnimationFrame(() => { this.scrolled = undefined; this.drawRows(); });
+    });
+    on(this.table, "click", (event) => this.click(event));
+    on(this.table, "focusin", ({ target }) => this.enter(target.closest?.("tr[data-key]")?.dataset.key));
     // Letters typed here are no commands: in some notebooks, "a" would add a cell.
     on(this.search, "keydown", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); });
+    on(this.scroll, "keydown", (event) => this.key(event));
 
-    const soon = () => {
-      this.lost = false;
-      this.heard = Date.now();
-      this.wanted ??= requestAnimationFrame(() => { this.wanted = undefined; this.draw(); });
-    };
-    // Triggered by Jupyter's widget manager when the kernel is restarted.
-    const gone = () => { this.lost = true; this.tick(); };
-    this.model.on("change", soon);
-    this.model.on("comm_live_update", gone);
+    this.store.views.add(this);
     this.timer = setInterval(() => this.tick(), 1000);
     this.themes = new MutationObserver(() => this.theme());
     const watched = { attributes: true, attributeFilter: ["class", "style", "theme", "data-theme", "data-jp-theme-light", "data-jp-theme-name"] };
     for (const node of [document.documentElement, document.body]) this.themes.observe(node, watched);
     on(matchMedia("(prefers-color-scheme: dark)"), "change", () => this.theme());
-    this.sizes = new ResizeObserver(() => { this.theme(); this.reach(); });
+    this.sizes = new ResizeObserver(() => this.resized());
     this.sizes.observe(this.root);
     this.end = () => {
       stop.abort();
-      this.model.off("change", soon);
-      this.model.off("comm_live_update", gone);
+      this.store.views.delete(this);
       clearInterval(this.timer);
       clearTimeout(this.saying);
-      if (this.wanted !== undefined) cancelAnimationFrame(this.wanted);
+      for (const wanted of [this.wanted, this.scrolled]) if (wanted !== undefined) cancelAnimationFrame(wanted);
       this.themes.disconnect();
       this.sizes.disconnect();
     };
+  }
+
+  soon() {
+    this.wanted ??= requestAnimationFrame(() => { this.wanted = undefined; this.draw(); });
   }
 
   choose(change) {
@@ -242,9 +352,13 @@ class View {
     this.draw();
   }
 
-  turn(by) {
-    this.choose({ page: this.choice.page + by });
-    this.scroll.scrollTop = 0;
+  resized() {
+    this.theme();
+    if (this.width !== this.root.clientWidth) {
+      this.width = this.root.clientWidth;
+      for (const row of this.store.rows) row.height = 0;
+    }
+    this.drawRows();
   }
 
   // Dark or light is read off the colour of the text, which every host sets.
@@ -259,38 +373,33 @@ class View {
     this.root.style.removeProperty("--page");
   }
 
-  // What is cut off and what scrolls must be reachable without a mouse; all else must not be a stop on the way.
+  // What is cut off must be reachable without a mouse; all else must not be a stop on the way.
   reach() {
     const said = [...this.lines.values()].filter((line) => line.second);
     const overflow = said.map((line) => line.overflows); // all are read before one is changed
     said.forEach((line, i) => line.offerMore(overflow[i]));
-    if (this.scroll.scrollHeight > this.scroll.clientHeight) this.scroll.tabIndex = 0;
-    else this.scroll.removeAttribute("tabindex");
   }
 
   draw() {
     const get = (name) => this.model.get(name);
-    const rows = get("rows") ?? [];
+    const { rows, columns } = this.store;
     const focused = document.activeElement;
     this.drawHead(get, rows);
-    const columns = get("columns") ?? [];
-    this.drawTitles(columns, get("labels") ?? columns, rows);
-    const found = this.find(rows, columns);
-    const pages = Math.max(1, Math.ceil(found.length / PAGE));
-    this.choice.page = Math.min(Math.max(0, this.choice.page), pages - 1);
-    const first = this.choice.page * PAGE;
-    this.drawRows(found.slice(first, first + PAGE), columns, rows);
-    const last = Math.min(first + PAGE, found.length);
-    put(this.range, `${first + 1}\u2013${last} of ${found.length}`);
-    this.pager.hidden = pages === 1;
-    this.back.disabled = this.choice.page === 0;
-    this.next.disabled = this.choice.page === pages - 1;
+    this.drawTitles(columns, get("labels"));
+    this.found = this.find(rows, columns);
+    this.table.setAttribute("aria-rowcount", this.found.length + 1);
     this.scroll.hidden = rows.length === 0;
-    this.empty.hidden = found.length > 0;
+    this.empty.hidden = this.found.length > 0;
     put(this.empty, rows.length ? "No row matches." : get("empty"));
-    this.tick();
+    const selected = get("selected");
+    this.selected = new Set(selected);
+    this.selection.hidden = selected.length === 0;
+    put(this.picked, `${selected.length} selected`);
+    if (this.found.length > WHOLE) this.holdWidths(columns);
+    else this.widest.replaceChildren();
+    this.drawRows();
     this.theme();
-    this.reach();
+    this.tick();
     if (focused !== document.activeElement && this.root.contains(focused)) focused.focus({ preventScroll: true });
   }
 
@@ -343,7 +452,7 @@ class View {
     }));
   }
 
-  drawTitles(columns, labels, rows) {
+  drawTitles(columns, labels) {
     const shape = columns.join("\n");
     if (this.shape !== shape) {
       this.shape = shape;
@@ -352,7 +461,7 @@ class View {
       this.headRow.replaceChildren(...columns.map((name, i) => {
         const button = make("button", { type: "button" });
         button.addEventListener("click", () => this.sort(i));
-        return make("th", { scope: "col", class: name }, button);
+        return make("th", { scope: "col", ...(STYLED.has(name) && { class: name }) }, button);
       }));
     }
     [...this.headRow.children].forEach((cell, i) => {
@@ -360,64 +469,217 @@ class View {
       if (this.choice.sort === i) cell.setAttribute("aria-sort", this.choice.down ? "descending" : "ascending");
       else cell.removeAttribute("aria-sort");
     });
-    const at = columns.indexOf("since") + 1;
-    const times = at ? rows.map((row) => parse(row[at])).filter((time) => !Number.isNaN(time)) : [];
-    const days = new Set(times.map((time) => Math.floor(time / 86_400_000)));
-    this.clock = days.size > 1 ? "date" : "day";
+  }
+
+  // Columns would change their widths while rows come and go: the longest texts of all hold them open.
+  holdWidths(columns) {
+    const longest = columns.map(() => "");
+    for (const { cells } of this.store.rows) {
+      for (let i = 0; i < cells.length; i++) if (cells[i].length > longest[i].length) longest[i] = cells[i];
+    }
+    const same = longest.join("\t");
+    if (this.held === same && this.widest.firstChild) return;
+    this.held = same;
+    this.widest.replaceChildren(make("tr", {}, ...columns.map((name, i) => {
+      let text = longest[i];
+      if (name === "since") text = `${clockOf(0, this.store.clock)} \u00b7 59 min ago`;
+      const box = make("div", {}, text);
+      if (name === "status") box.append(make("span", { class: "steps" }, ...Array.from({ length: STEPS }, () => make("i"))));
+      return make("td", STYLED.has(name) ? { class: name } : {}, box);
+    })));
   }
 
   // Up, down, and the third time the order of the source again.
   sort(i) {
     const { sort, down } = this.choice;
-    if (sort !== i) this.choose({ sort: i, down: false, page: 0 });
-    else this.choose(down ? { sort: -1, down: false, page: 0 } : { down: true, page: 0 });
+    if (sort !== i) this.choose({ sort: i, down: false });
+    else this.choose(down ? { sort: -1, down: false } : { down: true });
   }
 
   find(rows, columns) {
     const { status, search, sort, down } = this.choice;
     const tools = rows.length >= TOOLS_FROM;
-    const at = columns.indexOf("status") + 1;
+    const at = columns.indexOf("status");
     const words = search.toLowerCase().split(/\s+/).filter(Boolean);
     let found = rows;
-    if (tools && status) found = found.filter((row) => (row[at] || "unknown") === status);
+    if (tools && status) found = found.filter((row) => (row.cells[at] || "unknown") === status);
     if (tools && words.length) {
       found = found.filter((row) => {
-        const text = row.slice(1).join("\n").toLowerCase();
-        return words.every((word) => text.includes(word));
+        row.text ??= `${row.cells.join("\n")}\n${row.message}`.toLowerCase();
+        return words.every((word) => row.text.includes(word));
       });
     }
     if (sort < 0 || sort >= columns.length) {
       // The order of the source, but nobody should have to look for what failed.
-      return tools ? [...found.filter((row) => row[0] === "bad"), ...found.filter((row) => row[0] !== "bad")] : found;
+      return tools ? [...found.filter((row) => row.tone === "bad"), ...found.filter((row) => row.tone !== "bad")] : found;
     }
-    const order = columns[sort] === "status"
-      ? (a, b) => URGENCY[a[0]] - URGENCY[b[0]] || collator.compare(a[at], b[at])
-      : (a, b) => collator.compare(a[sort + 1], b[sort + 1]);
+    const order = sort === at
+      ? (a, b) => URGENCY[a.tone] - URGENCY[b.tone] || collator.compare(a.cells[at], b.cells[at])
+      : (a, b) => collator.compare(a.cells[sort], b.cells[sort]);
     return [...found].sort(down ? (a, b) => order(b, a) : order);
   }
 
+  // Rows in the document
+
+  place() {
+    const { found, plain, tall } = this;
+    if (this.offsets.length !== found.length + 1) this.offsets = new Float64Array(found.length + 1);
+    let offset = 0;
+    found.forEach((row, i) => { this.offsets[i] = offset; offset += row.height || (row.message ? tall : plain); });
+    this.offsets[found.length] = offset;
+  }
+
+  // The row at a height, by halves.
+  at(offset) {
+    let [low, high] = [0, this.found.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.offsets[middle + 1] <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  near() {
+    if (this.found.length <= WHOLE) return [0, this.found.length];
+    const { scrollTop, clientHeight } = this.scroll;
+    return [this.at(scrollTop - AHEAD), Math.min(this.found.length, this.at(scrollTop + clientHeight + AHEAD) + 1)];
+  }
+
   // Lines are kept and moved, not drawn again, so that scroll position, focus and selection survive.
-  drawRows(rows, columns, all) {
-    const used = new Map();
-    let before = this.head;
-    for (const row of rows) {
-      let key = row[1];
-      while (used.has(key)) key += "\u0000"; // two rows of one name
-      const line = this.lines.get(key) ?? new Line(columns);
-      used.set(key, line);
-      line.draw(row, this.clock, all.length > PAGE);
+  drawRows() {
+    this.place();
+    const [first, last] = this.near();
+    const rows = this.found.slice(first, last);
+    const wanted = new Set(rows.map((row) => row.key));
+    const free = [];
+    for (const [key, line] of this.lines) {
+      if (wanted.has(key)) continue;
+      if (line.body.contains(document.activeElement)) this.scroll.focus({ preventScroll: true });
+      this.lines.delete(key);
+      free.push(line);
+    }
+    const quiet = this.found.length > WHOLE;
+    if (!this.found.some((row) => row.key === this.choice.active)) this.choice.active = this.found[0]?.key ?? "";
+    let before = this.above;
+    rows.forEach((row, i) => {
+      let line = this.lines.get(row.key);
+      if (!line) this.lines.set(row.key, (line = free.pop() ?? new Line(this.store.columns)));
+      line.draw(row, this.store.clock, quiet);
+      line.row.dataset.key = row.key;
+      line.row.setAttribute("aria-rowindex", first + i + 2);
+      line.row.setAttribute("aria-selected", String(this.selected.has(row.key)));
+      line.row.tabIndex = row.key === this.choice.active ? 0 : -1;
       if (before.nextSibling !== line.body) before.after(line.body);
       before = line.body;
+    });
+    for (const line of free) line.body.remove();
+    this.stop = this.lines.get(this.choice.active)?.row;
+    this.scroll.tabIndex = this.stop || !rows.length ? -1 : 0; // where the keys go on if that row is far away
+    this.reach();
+    this.space(first, last);
+    this.measure(rows, first);
+    this.tick();
+  }
+
+  space(first, last) {
+    const total = this.offsets[this.found.length];
+    for (const [gap, height] of [[this.above, this.offsets[first]], [this.below, total - this.offsets[last]]]) {
+      if (Number(gap.dataset.height ?? -1) === height) continue;
+      gap.dataset.height = height;
+      gap.replaceChildren(...(height ? [make("tr", {}, make("td", { colspan: this.store.columns.length, style: `height:${height}px` }))] : []));
     }
-    for (const [key, line] of this.lines) if (!used.has(key)) line.body.remove();
-    this.lines = used;
+  }
+
+  // What is measured moves no row that is seen: what is above it is made up for.
+  measure(rows, first) {
+    if (this.found.length <= WHOLE || !this.scroll.clientHeight) return; // few, or not on the page yet
+    const seen = this.at(this.scroll.scrollTop);
+    const before = this.offsets[seen];
+    const heights = rows.map((row) => this.lines.get(row.key).body.offsetHeight); // all are read first
+    rows.forEach((row, i) => {
+      row.height = heights[i];
+      if (row.message) this.tall = row.height;
+      else this.plain = row.height;
+    });
+    this.place();
+    this.space(first, first + rows.length);
+    const shift = this.offsets[seen] - before;
+    if (shift) this.scroll.scrollTop += shift;
+  }
+
+  // Keys and clicks
+
+  enter(key) {
+    if (key === undefined || key === this.choice.active) return;
+    if (this.stop) this.stop.tabIndex = -1;
+    this.choice.active = key;
+    this.stop = this.lines.get(key)?.row;
+    if (this.stop) this.stop.tabIndex = 0;
+  }
+
+  go(to) {
+    const place = Math.max(0, Math.min(this.found.length - 1, to));
+    const row = this.found[place];
+    if (!row) return;
+    this.choice.active = row.key;
+    for (let round = 0; round < 2; round++) { // the heights on the way are known only when they were drawn
+      const [top, bottom] = [this.offsets[place], this.offsets[place + 1]];
+      const room = this.scroll.clientHeight - this.head.offsetHeight;
+      if (top < this.scroll.scrollTop) this.scroll.scrollTop = top;
+      else if (bottom > this.scroll.scrollTop + room) this.scroll.scrollTop = bottom - room;
+      this.drawRows();
+    }
+    this.stop?.focus({ preventScroll: true });
+  }
+
+  key(event) {
+    if (event.target.closest("button, input, .words[tabindex]")) return;
+    const here = this.found.findIndex((row) => row.key === this.choice.active);
+    const page = Math.max(1, this.at(this.scroll.scrollTop + this.scroll.clientHeight) - this.at(this.scroll.scrollTop) - 2);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (event.key in steps && !event.altKey) {
+      this.go(here + steps[event.key]);
+      if (event.shiftKey) this.select([...this.selected, this.choice.active]);
+    } else if (event.key === " ") this.toggle(this.choice.active);
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) this.select(this.found.map((row) => row.key));
+    else if (event.key === "Escape" && this.selected.size) this.select([]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  click(event) {
+    const key = event.target.closest("tr[data-key]")?.dataset.key;
+    if (key === undefined || event.target.closest("button") || !getSelection().isCollapsed) return;
+    if (event.ctrlKey || event.metaKey) this.toggle(key);
+    else if (event.shiftKey) this.reachTo(key);
+    else this.select(this.selected.size === 1 && this.selected.has(key) ? [] : [key]);
+    this.anchor = event.shiftKey ? this.anchor : key;
+  }
+
+  reachTo(key) {
+    const places = [this.anchor, key].map((one) => this.found.findIndex((row) => row.key === one));
+    const [from, to] = [Math.max(0, Math.min(...places)), Math.max(...places)];
+    this.select(this.found.slice(from, to + 1).map((row) => row.key));
+  }
+
+  toggle(key) {
+    this.select(this.selected.has(key) ? [...this.selected].filter((one) => one !== key) : [...this.selected, key]);
+  }
+
+  select(keys) {
+    this.model.set("selected", [...new Set(keys)]);
+    this.model.save_changes();
+    this.store.tell();
   }
 
   tick() {
     const now = Date.now();
+    const { lost, heard } = this.store;
     let state = this.model.get("state");
-    if (state === "live" && this.lost) state = "lost";
-    else if (state === "live" && now - this.heard > SILENCE) state = "silent";
+    if (state === "live" && lost) state = "lost";
+    else if (state === "live" && now - heard > SILENCE) state = "silent";
     const [word, hint] = STATES[state];
     put(this.state, word);
     this.state.dataset.state = state;
@@ -427,6 +689,10 @@ class View {
 }
 
 export default {
+  initialize({ model }) {
+    const store = Store.of(model); // hears what changes from the beginning, also while nobody looks
+    return () => { store.end(); stores.delete(model.get("uid")); };
+  },
   render({ model, el }) {
     const view = new View(model, el);
     return () => view.end();

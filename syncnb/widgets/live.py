@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 import anywidget
 import traitlets
 
+from syncnb.widgets.changes import Changes, Patch
 from syncnb.widgets.feeder import Feeder
+from syncnb.widgets.still import to_html
 from syncnb.widgets.table import Snapshot, TableSource, snapshot, tone
 from syncnb.widgets.text import to_text
 
 _HERE = Path(__file__).parent
+# What a saved notebook keeps of a table is renewed when patches of this many times its size have
+# gone, when nothing more changes, and at the end.
+_MUCH = 2
 
 
-def _to_wire(rows: list[Mapping[str, str]], table: LiveTable) -> list[list[str]]:
-    """Rows as lists: the tone of the status, the cells, the message (half the size of mappings)."""
-    return [
-        [
-            tone(row.get("status", "")),
-            *(row.get(name, "") for name in table.columns),
-            row.get("message", ""),
-        ]
-        for row in rows
-    ]
+def _all_lines(_: str, table: LiveTable) -> str:
+    """Made when a page asks for it, and not at every change."""
+    return table._changes.everything()
 
 
 class LiveTable(anywidget.AnyWidget):
@@ -45,8 +44,8 @@ class LiveTable(anywidget.AnyWidget):
         The line above the table, and the sentence that sums it up.
     columns : list of str
         Keys of the rows, without ``message``.
-    rows : list of dict
-        As they were last seen.
+    selected : list of str
+        Names of the rows that a reader has chosen, by a click or with the space bar.
     notice : str
         Why nothing new comes, if so.
     state : {"live", "finished", "stopped"}
@@ -58,9 +57,10 @@ class LiveTable(anywidget.AnyWidget):
 
     Notes
     -----
-    Thousands of rows are fine: the browser draws 200 at a time, and all rows can be searched,
-    filtered by status and sorted there. `stop` leaves the last state on display, `close` takes the
-    table off the page; leaving a ``with`` block stops it.
+    Only what changes travels to the browser. Ten thousand rows are fine: it draws those that are
+    seen, and all can be searched, filtered by status and sorted there. In the table, the arrow keys
+    go from row to row, the space bar selects, Ctrl+A selects all that are shown. `stop` leaves the
+    last state on display, `close` takes the table off the page; leaving a ``with`` block stops it.
 
     Examples
     --------
@@ -79,12 +79,16 @@ class LiveTable(anywidget.AnyWidget):
     _esm = _HERE / "live.js"
     _css = _HERE / "live.css"
 
+    uid = traitlets.Unicode().tag(sync=True)  # one for all views of a table
     title = traitlets.Unicode().tag(sync=True)
     summary = traitlets.Unicode().tag(sync=True)
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     counts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
-    rows: traitlets.List[Mapping[str, str]] = traitlets.List().tag(sync=True, to_json=_to_wire)
+    statuses: traitlets.List[list[str]] = traitlets.List().tag(sync=True)  # with their tones
+    lines = traitlets.Unicode().tag(sync=True, to_json=_all_lines)  # the serial number, in Python
+    patch: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
     empty = traitlets.Unicode().tag(sync=True)
     beat = traitlets.Int().tag(sync=True)  # grows while the kernel lives, even without news
@@ -96,7 +100,11 @@ class LiveTable(anywidget.AnyWidget):
         self._at_end: list[Callable[[], object]] = []
         self._feeder = Feeder(source, self._draw, self._ended)
         first = self._last = snapshot(source)
-        super().__init__(**_traits(first))
+        self._changes, self._unsaved = Changes(first), 0
+        super().__init__(
+            uid=uuid4().hex, patch=Patch(0, [], "").to_wire(), **self._as_traits(first)
+        )
+        self.on_msg(self._answer)
         if first.done:
             self.state = "finished"
         else:
@@ -154,11 +162,30 @@ class LiveTable(anywidget.AnyWidget):
         with self._guard:
             if self._feeder.stopped:
                 return
-            self._last = new
+            known, self._last = tuple(self.columns), new
+            if known != tuple(new.columns):
+                self._changes.begin_again(new)
+                patch, all_anew = None, True
+            else:
+                patch = self._changes.turn_to(new)
+                self._unsaved += len(patch.rows) if patch is not None else 0
+                all_anew = self._unsaved > 0 and (
+                    patch is None or new.done or self._unsaved > _MUCH * self._changes.length
+                )
             with self.hold_sync():  # one message, so that the page never shows half a change
-                for name, value in _traits(new).items():
+                for name, value in self._as_traits(new).items():
                     setattr(self, name, value)
+                if patch is not None:
+                    self.patch = patch.to_wire()
+                if all_anew:
+                    self.lines, self._unsaved = str(self._changes.serial), 0
                 self.beat += 1
+
+    def _answer(self, _: object, content: object, __: object) -> None:
+        """A page has missed something."""
+        if content == {"ask": "lines"}:
+            with self._guard:
+                self.send_state("lines")
 
     def _ended(self) -> None:
         self._end_with("finished" if self._last.done else "stopped")
@@ -183,18 +210,24 @@ class LiveTable(anywidget.AnyWidget):
     ) -> None:
         self.stop()
 
+    def _as_traits(self, table: Snapshot) -> dict[str, Any]:
+        return {
+            "title": table.title,
+            "summary": table.summary,
+            "columns": list(table.columns),
+            "labels": table.labels,
+            "counts": [list(count) for count in table.counts],
+            "statuses": [[name, tone(name)] for name in self._changes.statuses],
+            "notice": table.notice,
+            "empty": table.empty,
+        }
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        made: Any = super()._repr_mimebundle_(**options)
+        if made is None:
+            return None
+        data, metadata = made if isinstance(made, tuple) else (made, {})
+        return {**data, "text/plain": repr(self), "text/html": to_html(self._last)}, metadata
+
     def __repr__(self) -> str:
         return to_text(self._last)
-
-
-def _traits(table: Snapshot) -> dict[str, Any]:
-    return {
-        "title": table.title,
-        "summary": table.summary,
-        "columns": list(table.columns),
-        "labels": table.labels,
-        "counts": [list(count) for count in table.counts],
-        "rows": list(table.rows),
-        "notice": table.notice,
-        "empty": table.empty,
-    }

@@ -5,6 +5,7 @@ Text, still HTML and the live table all draw a `Snapshot`, so they agree on word
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +18,19 @@ from syncnb.errors import SyncError
 # How each status is drawn. The order is that of the summary and of the progress bar.
 TONES: Mapping[str, str] = {
     "consumed": "good",
+    "handled": "good",
+    "done": "good",
+    "up to date": "good",
     "delivered": "near",
+    "arrived": "near",
+    "running": "near",
+    "behind": "waiting",
     "delivering": "waiting",
     "pending": "waiting",
     "sent": "waiting",
     "error": "bad",
     "failed": "bad",
+    "silent": "bad",
     "deleted": "gone",
 }
 GOAL = "consumed"  # the status that the progress bar counts
@@ -35,7 +43,8 @@ class TableSource(Protocol):
     """What can be shown as a table: a publication, or anything else with these five members.
 
     A text `notice` may say why there are no rows, and a text `empty` what is to be expected instead
-    of the usual.
+    of the usual; `goal` names another status than ``consumed`` that all rows are to reach, and a
+    mapping `names` gives columns other titles.
 
     Values of the columns ``status``, ``since`` (ISO 8601) and ``message`` are drawn in their own
     way; the first column names the row.
@@ -101,6 +110,10 @@ class Snapshot:
         Why the rows may be out of date, such as a service that does not answer.
     empty : str
         What stands in place of the rows while there are none.
+    goal : str, default "consumed"
+        The status that all rows are to reach.
+    names : mapping, optional
+        Titles of columns that are not called as their keys.
     at : datetime
         Aware; when the rows were read.
 
@@ -117,9 +130,11 @@ class Snapshot:
     done: bool = False
     notice: str = ""
     empty: str = NO_ROWS
+    goal: str = GOAL
+    names: Mapping[str, str] = field(default_factory=dict)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    @property
+    @cached_property
     def counts(self) -> list[Count]:
         """The statuses that occur, in the order of the summary."""
         return count(self.rows)
@@ -130,16 +145,17 @@ class Snapshot:
         if not self.rows:
             return "no nodes yet" if self.empty == NO_ROWS else ""
         counts = self.counts
-        reached = sum(number for status, _, number in counts if status == GOAL)
-        said = [f"{reached} of {len(self.rows)} {GOAL}"]
-        said += [f"{number} {status}" for status, _, number in counts if status != GOAL]
+        reached = sum(number for status, _, number in counts if status == self.goal)
+        said = [f"{reached} of {len(self.rows)} {self.goal}"]
+        said += [f"{number} {status}" for status, _, number in counts if status != self.goal]
         return ", ".join(said)
 
     @property
     def labels(self) -> list[str]:
         """Column titles; times are drawn in UTC, and the title says so."""
         return [
-            f"{name} (UTC)" if name == "since" and self._since else name for name in self.columns
+            self.names.get(name, name) + (" (UTC)" if name == "since" and self._since else "")
+            for name in self.columns
         ]
 
     def cells(self, row: Mapping[str, str]) -> list[str]:
@@ -213,13 +229,16 @@ def snapshot(source: TableSource | Snapshot) -> Snapshot:
         return Snapshot(title=source.title, columns=_above(source.columns), notice=str(error))
 
 
-def read(source: TableSource) -> Snapshot:
+def read(source: TableSource, last: Snapshot | None = None) -> Snapshot:
     """Read a source once, and let its errors through.
 
     Parameters
     ----------
     source : TableSource
-        What to read.
+        What to read. Where its rows are a tuple, a mapping that was in it before is taken to be
+        unchanged, and so is all of the tuple if it is the one of before.
+    last : Snapshot, optional
+        What was read before.
 
     Returns
     -------
@@ -232,7 +251,14 @@ def read(source: TableSource) -> Snapshot:
         Whatever the source raises, such as `ConnectionFailedError`.
     """
     done = source.done()  # before the rows, or the last change could be missing from a done table
-    rows = tuple({key: str(value) for key, value in row.items()} for row in source.rows())
+    found = source.rows()
+    rows: Sequence[Mapping[str, str]]
+    if last is None or found is not last.rows:
+        rows = tuple(_as_text(row, kept=isinstance(found, tuple)) for row in found)
+        if isinstance(found, tuple) and all(map(operator.is_, rows, found)):
+            rows = found
+    else:
+        rows = found
     notice = "" if rows else str(getattr(source, "notice", ""))  # a source may say why
     return Snapshot(
         title=source.title,
@@ -241,7 +267,15 @@ def read(source: TableSource) -> Snapshot:
         done=done,
         notice=notice,
         empty=str(getattr(source, "empty", "")) or NO_ROWS,
+        goal=str(getattr(source, "goal", GOAL)),
+        names=getattr(source, "names", {}),
     )
+
+
+def _as_text(row: Mapping[str, str], *, kept: bool) -> Mapping[str, str]:
+    if kept and all(type(value) is str for value in row.values()):
+        return row  # as before, so that nobody has to compare it
+    return {key: str(value) for key, value in row.items()}
 
 
 def _above(columns: Sequence[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -34,10 +35,13 @@ def open_notebook(
     """Open code cells as a notebook; afterwards, nothing on the page may have raised."""
     pages: list[NotebookPage] = []
 
-    def open_cells(cells: Sequence[str], *, dark: bool = False, width: int = 1000) -> NotebookPage:
+    def open_cells(
+        cells: Sequence[str], *, dark: bool = False, width: int = 1000, classic: bool = False
+    ) -> NotebookPage:
         name = f"{request.node.name.replace('[', '-').replace(']', '')}.ipynb"
         lab.write(name, cells)
-        page = NotebookPage(browser, lab.page_url(name), dark=dark, width=width)
+        url = lab.page_url(name, classic=classic)
+        page = NotebookPage(browser, url, dark=dark, width=width)
         pages.append(page)
         return page
 
@@ -50,5 +54,8 @@ def open_notebook(
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Where a test leaves its screenshots."""
-    return tmp_path
+    """Where a test leaves its screenshots; ``SYNCNB_PICTURES`` names a folder that keeps them."""
+    kept = os.environ.get("SYNCNB_PICTURES")
+    folder = Path(kept) if kept else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

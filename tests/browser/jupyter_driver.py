@@ -39,6 +39,10 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 
+# What the front ends raise by themselves: JupyterLab for what it had asked a kernel that is
+# restarted, Notebook 7 for parts of JupyterLab that it does not have.
+OWN_ERRORS = ("Canceled future for", "(reading 'schema')", "'filebrowser:open-path' not registered")
+
 
 def find_chromium() -> str:
     """Path of the browser.
@@ -107,6 +111,7 @@ class JupyterLab:
             "--port=0",
             f"--ServerApp.root_dir={self.notebooks}",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly",
         ]
         with self._log_path.open("wb") as log:
@@ -143,8 +148,10 @@ class JupyterLab:
         """The end of what the server printed."""
         return self._log_path.read_text(errors="replace")[-4000:]
 
-    def page_url(self, name: str) -> str:
-        """Where a browser sees one notebook."""
+    def page_url(self, name: str, *, classic: bool = False) -> str:
+        """Where a browser sees one notebook: in JupyterLab, or in Notebook 7."""
+        if classic:
+            return f"{self.url}notebooks/{quote(name)}?token={self._token}"
         return f"{self.url}lab/workspaces/{secrets.token_hex(4)}/tree/{quote(name)}?token={self._token}"
 
     def write(self, name: str, cells: Sequence[str]) -> Path:
@@ -213,8 +220,7 @@ class NotebookPage:
         self.theme(dark=dark)
 
     def _note(self, error: object) -> None:
-        # JupyterLab itself raises this for what it had asked a kernel that is restarted.
-        if "Canceled future for" not in str(error):
+        if not any(one in str(error) for one in OWN_ERRORS):
             self.problems.append(str(error))
 
     def command(self, name: str, arguments: Mapping[str, Any] | None = None) -> None:
@@ -261,6 +267,12 @@ class NotebookPage:
     def save(self) -> None:
         """Save the notebook, and wait until it is."""
         self.command("docmanager:save")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.model?.dirty")
+
+    def reload(self) -> None:
+        """Load the page again, as a reader does with F5."""
+        self.page.reload(timeout=60_000)
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
 
     def restart_kernel(self) -> None:
         """Restart the kernel without a question."""

@@ -23,6 +23,9 @@ import syncnb.widgets
 from tests.browser.scripted_source import ScriptedSource
 source = ScriptedSource(2)
 """
+LOOKED_AT = (
+    SETUP + "get_ipython().kernel._allow_stdin = True  # as a front end with a person says\n"
+)
 
 
 def run(tmp_path: Path, *cells: str) -> list[Any]:
@@ -45,7 +48,7 @@ def test_outside_of_a_notebook_it_is_printed(capsys: pytest.CaptureFixture[str])
 
 
 def test_in_a_kernel_a_table_that_can_change_is_a_widget(tmp_path: Path) -> None:
-    ((output,),) = run(tmp_path, SETUP + "syncnb.widgets.show(source)")
+    ((output,),) = run(tmp_path, LOOKED_AT + "syncnb.widgets.show(source)")
     assert set(output.data) == {VIEW, "text/plain", "text/html"}
     assert "0 of 2 consumed" in output.data["text/plain"]
 
@@ -69,20 +72,37 @@ def test_an_executed_notebook_is_saved_with_the_outcome(tmp_path: Path) -> None:
     assert "2 of 2 consumed" in output.data["text/html"]
 
 
-def test_showing_a_source_twice_follows_it_once(tmp_path: Path) -> None:
-    first, second = run(
+def test_a_notebook_that_nobody_looks_at_gets_the_still_form(tmp_path: Path) -> None:
+    """Nbconvert and papermill would keep a widget that needs a script from the network."""
+    first, second, _ = run(
         tmp_path,
         SETUP + "syncnb.widgets.show(source)",
-        "import threading\nsyncnb.widgets.show(source)\n"
+        "syncnb.widgets.show(source)\nsource.set('camera/node1', 'consumed')",
+        "import time\ntime.sleep(2)",
+    )
+    for outputs in (first, second):
+        (output,) = outputs  # and no warning
+        assert set(output.data) == {"text/plain", "text/html"}
+        assert "1 of 2 consumed" in output.data["text/html"], "it follows"
+
+
+@pytest.mark.parametrize("setup", [SETUP, LOOKED_AT], ids=["still", "live"])
+def test_showing_a_source_twice_follows_it_once(tmp_path: Path, setup: str) -> None:
+    first, second = run(
+        tmp_path,
+        setup + "syncnb.widgets.show(source)",
+        "import threading\nget_ipython().kernel._allow_stdin = syncnb.widgets.display._live != {}\n"
+        "syncnb.widgets.show(source)\n"
         "names = [thread.name for thread in threading.enumerate()]\n"
         "assert names.count('syncnb-live-table') == 1, names",
     )
-    assert first[0].data[VIEW]["model_id"] == second[0].data[VIEW]["model_id"]
+    if setup == LOOKED_AT:
+        assert first[0].data[VIEW]["model_id"] == second[0].data[VIEW]["model_id"]
 
 
 def test_without_anywidget_the_still_form_is_shown(tmp_path: Path) -> None:
     hide = "import sys\nsys.modules['anywidget'] = None\n"
-    ((output,),) = run(tmp_path, hide + SETUP + "syncnb.widgets.show(source)")
+    ((output,),) = run(tmp_path, hide + LOOKED_AT + "syncnb.widgets.show(source)")
     assert set(output.data) == {"text/plain", "text/html"}
 
 

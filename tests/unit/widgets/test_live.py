@@ -30,7 +30,7 @@ def test_it_follows_by_itself_and_finishes(source: ScriptedSource, wait_until: W
     source.finish()
     assert table.wait(10)
     assert (table.state, table.summary) == ("finished", "2 of 2 consumed")
-    assert [row["status"] for row in table.rows] == ["consumed", "consumed"]
+    assert [row["status"] for row in table.last.rows] == ["consumed", "consumed"]
 
 
 def test_a_finished_source_needs_no_thread(source: ScriptedSource) -> None:
@@ -66,15 +66,29 @@ def test_what_waits_for_the_end_is_called_once(source: ScriptedSource) -> None:
     assert calls == ["while it was live", "afterwards"]
 
 
-def test_the_front_end_gets_rows_as_lists(source: ScriptedSource) -> None:
-    """Tone, cells, message; thousands of mappings would be twice as long."""
-    source.set("camera/node2", "error", "disk full")
+def test_whoever_opens_it_gets_all_rows_as_they_are_now(
+    source: ScriptedSource, wait_until: WaitUntil
+) -> None:
+    """Made when it is asked for: a page that is loaded again, or a notebook that is saved."""
     with LiveTable(source) as table:
-        sent = table.get_state(["columns", "rows"])
+        source.set("camera/node2", "error", "disk\tfull")
+        wait_until(lambda: table.patch["serial"] == 1)
+        sent = table.get_state(["columns", "lines", "statuses"])
     assert sent["columns"] == ["node", "version", "status", "since"]
-    first, second = sent["rows"]
-    assert first[:4] == ["waiting", "camera/node1", "1.2.0", "sent"]
-    assert (second[0], second[-1]) == ("bad", "disk full")
+    serial, first, second = sent["lines"].split("\n")
+    assert serial == "1"
+    assert sent["statuses"] == [["sent", "waiting"], ["error", "bad"]]
+    assert first.split("\t")[:3] == ["camera/node1", "1.2.0", "0"]
+    assert second.split("\t")[2] == "1"
+    assert second.split("\t")[4] == "disk\\tfull"
+
+
+def test_only_what_changed_travels(source: ScriptedSource, wait_until: WaitUntil) -> None:
+    with LiveTable(source) as table:
+        source.set("camera/node2", "consumed")
+        wait_until(lambda: table.patch["serial"] == 1)
+        assert table.patch["at"] == [1]
+        assert "node1" not in table.patch["rows"]
 
 
 def test_its_repr_is_the_text_form(source: ScriptedSource) -> None:

@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncnb.errors import AccessDeniedError, ConnectionFailedError
+from syncnb.tables.arrivals import Arrivals
+from syncnb.tables.fleet import Fleet
+from syncnb.tables.transfers import Transfers
 from syncnb.widgets.table import GOAL, TONES, Snapshot, parse_time, read, snapshot, tone
 from tests.browser.scripted_source import ScriptedSource
 
@@ -113,7 +116,8 @@ def test_a_row_may_lack_a_column() -> None:
 
 
 def test_only_the_goal_is_drawn_as_good() -> None:
-    assert [status for status in TONES if tone(status) == "good"] == [GOAL]
+    goals = [GOAL, Arrivals.goal, Transfers.goal, Fleet.goal]
+    assert [status for status in TONES if tone(status) == "good"] == goals
 
 
 @pytest.mark.parametrize(
