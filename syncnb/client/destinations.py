@@ -17,8 +17,14 @@ from syncnb.metadata import (
 class DestinationCalls(Calls):
     """The nodes of an organisation."""
 
-    def get_destinations(self) -> Listing[Destination]:
+    def get_destinations(self, *, seen: bool = False) -> Listing[Destination]:
         """The nodes that are registered at the CSS.
+
+        Parameters
+        ----------
+        seen : bool, default False
+            Also when each gave its last sign of life, as `last_seen`: by default a node gives one
+            an hour, and one when it connects. Only syncnb's own service says it.
 
         Returns
         -------
@@ -34,7 +40,8 @@ class DestinationCalls(Calls):
 
         Notes
         -----
-        ``GET /api/v1/destinations/{orgID}`` (rest-api.md, 4.4).
+        ``GET /api/v1/destinations/{orgID}`` (rest-api.md, 4.4); ``seen=true`` is of syncnb's own
+        service.
 
         Examples
         --------
@@ -48,6 +55,7 @@ class DestinationCalls(Calls):
         answer = self._transport.request(
             "GET",
             ("destinations", self.org_id),
+            params={"seen": "true"} if seen else None,
             operation="get_destinations",
             subject=f"organisation {self.org_id!r}",
             accept=(404,),

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from syncnb.metadata.fields import Json, read, read_objects
 from syncnb.metadata.policies import DestinationPolicy
 from syncnb.metadata.statuses import DestinationState
+from syncnb.metadata.times import parse_time
 from syncnb.metadata.values import Value
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Destination(Value):
     """An edge node that is registered at the CSS (rest-api.md, 5.4).
+
+    `last_seen` is the time of its last sign of life (UTC), at a service that says so when it is
+    asked; None elsewhere.
 
     Examples
     --------
@@ -31,6 +36,7 @@ class Destination(Value):
     dest_id: str
     communication: str = ""
     code_version: str = ""
+    last_seen: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.dest_type}:{self.dest_id}"
@@ -50,6 +56,7 @@ class Destination(Value):
             dest_id=read(value, "destinationID", ""),
             communication=read(value, "communication", ""),
             code_version=read(value, "codeVersion", ""),
+            last_seen=parse_time(read(value, "lastSeen", "")),
         )
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from syncnb.statistics.compare import Comparison
 
-_COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#9aa5b1")
-_GREY, _RED = "#9aa5b1", "#dc2626"
+COLOURS = ("#2563eb", "#d97706", "#059669", "#7c3aed", "#dc2626", "#0891b2", "#9aa5b1")
+GREY, _RED = "#9aa5b1", "#dc2626"
 _MUCH = 0.25  # where the shades end: a larger shift is large in any case
 
 
@@ -22,8 +22,8 @@ def timeline(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     """A line for each node, with a bar from the first to the last row of each version."""
     dates = library("matplotlib.dates", "plot")
     nodes = list(dict.fromkeys(frame["node"]))
-    ax = _axes(ax, width=7, height=1 + 0.3 * len(nodes))
-    shades = {v: _COLOURS[n % len(_COLOURS)] for n, v in enumerate(sorted(set(frame["version"])))}
+    ax = axes(ax, width=7, height=1 + 0.3 * len(nodes))
+    shades = {v: COLOURS[n % len(COLOURS)] for n, v in enumerate(sorted(set(frame["version"])))}
     for row in frame.to_dict("records"):
         first, last = dates.date2num(row["first_seen"]), dates.date2num(row["last_seen"])
         place, shade = nodes.index(row["node"]), shades[row["version"]]
@@ -45,19 +45,19 @@ def timeline(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         handles = [ax.plot([], [], lw=6, color=c, label=v or "unknown")[0]
                    for v, c in shades.items()]  # fmt: skip
         ax.legend(handles=handles, ncols=6, loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
-    return _plain(ax)
+    return plain(ax)
 
 
 def versions(comparison: Comparison, ax: Axes | None) -> Axes:
     """Each node as a line between two versions, and the means with their intervals."""
-    ax = _axes(ax, width=5, height=3.5)
+    ax = axes(ax, width=5, height=3.5)
     first, second = comparison.frame.index[:2]
     nodes = comparison.nodes
     both = nodes[[first, second]].to_numpy()
-    ax.plot([0.15, 0.85], both.T, "-o", color=_GREY, ms=3, lw=0.8, alpha=0.7, zorder=1)
+    ax.plot([0.15, 0.85], both.T, "-o", color=GREY, ms=3, lw=0.8, alpha=0.7, zorder=1)
     means = comparison.frame.iloc[:2]
     spread = [(means["mean"] - means["low"]).to_numpy(), (means["high"] - means["mean"]).to_numpy()]
-    ax.errorbar([0, 1], means["mean"], yerr=spread, fmt="D", color=_COLOURS[0], capsize=5, lw=2,
+    ax.errorbar([0, 1], means["mean"], yerr=spread, fmt="D", color=COLOURS[0], capsize=5, lw=2,
                 zorder=2)  # fmt: skip
     ax.set_xticks([0, 1], [f"{v}\n{n} {comparison.unit}s" for v, n in means["n"].items()])
     ax.set_xlim(-0.3, 1.3)
@@ -67,7 +67,7 @@ def versions(comparison: Comparison, ax: Axes | None) -> Axes:
         f"difference {difference['mean']:+.3g}  ({difference['low']:+.3g} to "
         f"{difference['high']:+.3g}, {comparison.confidence:.0%})", fontsize=10,
     )  # fmt: skip
-    return _plain(ax)
+    return plain(ax)
 
 
 def heatmap(frame: pd.DataFrame, ax: Axes | None) -> Axes:
@@ -76,7 +76,7 @@ def heatmap(frame: pd.DataFrame, ax: Axes | None) -> Axes:
         index="node", columns="column", values="psi", dropna=False, sort=True, observed=False
     ).astype("float64")
     table = table.loc[sorted(table.index, key=lambda node: natural(str(node)))]
-    ax = _axes(ax, width=2.2 + 0.8 * table.shape[1], height=1.2 + 0.28 * table.shape[0])
+    ax = axes(ax, width=2.2 + 0.8 * table.shape[1], height=1.2 + 0.28 * table.shape[0])
     image = ax.imshow(table.to_numpy(), vmin=0, vmax=_MUCH * 2, cmap="Blues", aspect="auto")
     ax.set_xticks(range(table.shape[1]), [str(c) for c in table.columns], rotation=30, ha="right")
     ax.set_yticks(range(table.shape[0]), [str(n) for n in table.index])
@@ -93,14 +93,16 @@ def heatmap(frame: pd.DataFrame, ax: Axes | None) -> Axes:
     return ax
 
 
-def _axes(ax: Axes | None, *, width: float, height: float) -> Axes:
+def axes(ax: Axes | None, *, width: float, height: float) -> Axes:
+    """Those that are given, or new ones of a size in inches."""
     if ax is not None:
         return ax
     pyplot: Any = library("matplotlib.pyplot", "plot")
-    axes: Axes = pyplot.subplots(figsize=(width, max(height, 2)), layout="constrained")[1]
-    return axes
+    made: Axes = pyplot.subplots(figsize=(width, max(height, 2)), layout="constrained")[1]
+    return made
 
 
-def _plain(ax: Axes) -> Axes:
+def plain(ax: Axes) -> Axes:
+    """Without the lines that say nothing."""
     ax.spines[["top", "right"]].set_visible(False)
     return ax

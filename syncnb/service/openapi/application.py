@@ -297,7 +297,10 @@ _DESTINATIONS = (
         section="4.4",
         tag="destinations",
         roles=(CSS,),
-        parameters=WAIT,
+        parameters=(
+            flag("seen", "Say of each node when it last gave a sign of life, as `lastSeen`."),
+            *WAIT,
+        ),
         answers={**found("One entry a node.", "Destination"), **BAD, **NONE},
     ),
     Operation(

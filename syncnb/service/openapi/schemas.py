@@ -121,7 +121,12 @@ SCHEMAS: dict[str, Schema] = {
         (),
     ),
     "Destination": _texts(
-        "destinationOrgID", "destinationType", "destinationID", "communication", "codeVersion"
+        "destinationOrgID",
+        "destinationType",
+        "destinationID",
+        "communication",
+        "codeVersion",
+        "lastSeen",
     ),
     "DestinationStatus": _texts("destinationType", "destinationID", "status", "message"),
     "ObjectStatus": _texts("orgID", "objectType", "objectID", "status"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from syncnb.metadata import Json
+from syncnb.metadata.times import format_time
 from syncnb.service.core import Service
 from syncnb.service.exchange import Denied, empty, json, text, when_new
 from syncnb.service.lifecycle import Refused
 from syncnb.service.rest.callers import identify
 from syncnb.service.store import Node
-from syncnb.service.wire import is_name
+from syncnb.service.wire import boolean, is_name
 
 
 class Nodes:
@@ -44,6 +47,8 @@ class Nodes:
         return await self._objects_at(org, parts[1], parts[2], parts[3])
 
     async def _list(self, request: Request, org: str) -> Response:
+        seen = boolean(request.query_params.get("seen"))
+
         async def produce() -> Json:
             found = await self._service.store.read(lambda tx: tx.destinations(org))
             return [
@@ -53,6 +58,7 @@ class Nodes:
                     "destinationID": record.node.dest_id,
                     "communication": record.communication,
                     "codeVersion": record.code_version,
+                    **({"lastSeen": _time(record.last_contact)} if seen else {}),
                 }
                 for record in found
             ]
@@ -80,3 +86,7 @@ class Nodes:
                 for key, status in found
             ]
         )
+
+
+def _time(seconds: float) -> str:
+    return format_time(datetime.fromtimestamp(seconds, UTC)) if seconds else ""
