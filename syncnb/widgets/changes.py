@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from syncnb.widgets.table import Snapshot, parse_time
@@ -187,6 +188,7 @@ def _history(steps: Sequence[tuple[int, int]]) -> str:
     return " ".join(said)
 
 
+@lru_cache(4096)  # thousands of rows share their seconds
 def _milliseconds(text: str) -> int | None:
     time = parse_time(text) if text else None
     return round(time.timestamp() * 1000) if time is not None else None

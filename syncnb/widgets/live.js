@@ -2,7 +2,7 @@
 // Rows come as lines of text (changes.py); whoever opens the table gets all, and then what changes.
 
 const WHOLE = 200; // rows that are in the document at once; of more, only those near what is seen
-const AHEAD = 400; // pixels above and below what is seen
+const AHEAD = 200; // pixels above and below what is seen
 const TOOLS_FROM = 12; // rows from which searching and filtering are worth their place
 const SILENCE = 30_000; // milliseconds; the kernel is heard every 5 s or so while a table is live
 const STEPS = 8; // of the history of a row
@@ -200,23 +200,42 @@ class Line {
 
   drawStatus(cell, { cells, tone, steps }, glow) {
     const status = cells[this.columns.indexOf("status")];
-    const chip = make("span", { class: "chip", "data-tone": tone }, icon(tone), status);
-    if (glow) chip.classList.add("new");
-    cell.replaceChildren(...(status ? [chip] : []));
+    if (!this.chip) {
+      this.path = icon(tone);
+      this.word = document.createTextNode("");
+      this.chip = make("span", { class: "chip" }, this.path, this.word);
+      this.steps = make("span", { class: "steps", role: "img" });
+      cell.append(this.chip, this.steps);
+    }
+    this.chip.hidden = !status;
+    this.chip.dataset.tone = tone;
+    this.chip.classList.toggle("new", glow);
+    this.path.firstChild.setAttribute("d", ICONS[tone] ?? ICONS.waiting);
+    this.word.data = status;
+    this.steps.hidden = steps.length < 2;
     if (steps.length < 2) return;
     const said = steps.map((step) => (step.at > 0 ? `${step.status} ${clockOf(step.at, "day")}` : step.status)).join(", ");
-    const dots = steps.map((step) => make("i", { "data-tone": step.tone }));
-    cell.append(make("span", { class: "steps", role: "img", "aria-label": `History: ${said}`, title: said }, ...dots));
+    this.steps.setAttribute("aria-label", `History: ${said}`);
+    this.steps.title = said;
+    while (this.steps.childElementCount > steps.length) this.steps.lastChild.remove();
+    while (this.steps.childElementCount < steps.length) this.steps.append(make("i"));
+    steps.forEach((step, n) => { this.steps.children[n].dataset.tone = step.tone; });
   }
 
   drawTime(cell, row, clock) {
-    this.ago = undefined;
     const text = row.cells[this.columns.indexOf("since")];
-    if (Number.isNaN(row.at)) return cell.replaceChildren(text);
-    const time = make("time", { datetime: new Date(row.at).toISOString(), title: new Date(row.at).toLocaleString() });
-    time.append(clockOf(row.at, clock));
-    this.ago = make("span", { class: "ago muted" });
-    cell.replaceChildren(time, this.ago);
+    if (Number.isNaN(row.at)) {
+      this.ago = undefined;
+      return cell.replaceChildren(text);
+    }
+    if (!this.ago) {
+      this.time = make("time", {}, "");
+      this.ago = make("span", { class: "ago muted" });
+      cell.replaceChildren(this.time, this.ago);
+    }
+    this.time.dateTime = text;
+    this.time.title = `${text.slice(0, 19).replace("T", " ")} UTC`;
+    put(this.time, clockOf(row.at, clock));
   }
 
   tick(now, live) {
@@ -316,7 +335,7 @@ class View {
     on(this.clear, "click", () => { this.select([]); (this.stop ?? this.scroll).focus(); });
     on(this.scroll, "scroll", () => {
       this.choice.top = this.scroll.scrollTop;
-      this.scrolled ??= requestAnimationFrame(() => { this.scrolled = undefined; this.drawRows(); });
+      this.scrolled ??= requestAnimationFrame(() => { this.scrolled = undefined; this.drawNear(); });
     });
     on(this.table, "click", (event) => this.click(event));
     on(this.table, "focusin", ({ target }) => this.enter(target.closest?.("tr[data-key]")?.dataset.key));
@@ -546,9 +565,14 @@ class View {
     return [this.at(scrollTop - AHEAD), Math.min(this.found.length, this.at(scrollTop + clientHeight + AHEAD) + 1)];
   }
 
-  // Lines are kept and moved, not drawn again, so that scroll position, focus and selection survive.
   drawRows() {
     this.place();
+    if (!this.found.some((row) => row.key === this.choice.active)) this.choice.active = this.found[0]?.key ?? "";
+    this.drawNear();
+  }
+
+  // Lines are kept and moved, not drawn again, so that scroll position, focus and selection survive.
+  drawNear() {
     const [first, last] = this.near();
     const rows = this.found.slice(first, last);
     const wanted = new Set(rows.map((row) => row.key));
@@ -560,11 +584,10 @@ class View {
       free.push(line);
     }
     const quiet = this.found.length > WHOLE;
-    if (!this.found.some((row) => row.key === this.choice.active)) this.choice.active = this.found[0]?.key ?? "";
     let before = this.above;
     rows.forEach((row, i) => {
       let line = this.lines.get(row.key);
-      if (!line) this.lines.set(row.key, (line = free.pop() ?? new Line(this.store.columns)));
+      if (!line) this.lines.set(row.key, (line = free.shift() ?? new Line(this.store.columns)));
       line.draw(row, this.store.clock, quiet);
       line.row.dataset.key = row.key;
       line.row.setAttribute("aria-rowindex", first + i + 2);
@@ -597,11 +620,14 @@ class View {
     const seen = this.at(this.scroll.scrollTop);
     const before = this.offsets[seen];
     const heights = rows.map((row) => this.lines.get(row.key).body.offsetHeight); // all are read first
+    let changed = false;
     rows.forEach((row, i) => {
+      changed ||= heights[i] !== this.offsets[first + i + 1] - this.offsets[first + i];
       row.height = heights[i];
       if (row.message) this.tall = row.height;
       else this.plain = row.height;
     });
+    if (!changed) return;
     this.place();
     this.space(first, first + rows.length);
     const shift = this.offsets[seen] - before;
