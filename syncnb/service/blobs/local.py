@@ -78,7 +78,8 @@ class LocalBlobs:
                 ]
                 size += len(piece)
             await _finished(writing + flushing)
-            writing = [self._begin(os.fsync, file)]
+            # The name as well, but not before the data come: a sync waits for those of others.
+            writing = [self._begin(os.fsync, file), self._begin(self._sync_folder)]
             await _finished(writing)
         except BaseException:
             await _stopped(writing + flushing)
@@ -151,9 +152,7 @@ class LocalBlobs:
 
     def _create(self, name: str) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
-        file = os.open(self._folder / name, flags, 0o600)
-        self._sync_folder()
-        return file
+        return os.open(self._folder / name, flags, 0o600)
 
     def _reopen(self, name: str) -> int:
         path = self._folder / name
