@@ -1,14 +1,14 @@
-"""An object into a file, whose digest is there soon after its last byte."""
+"""An object into a file; its digest is computed, and it is written out, beside other work."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from syncnb.codecs import Codec
 
@@ -16,7 +16,10 @@ _PIECE = 1 << 20  # bytes
 _TICK = 0.002  # seconds between two looks at a file that grows
 
 
-def dump(codec: Codec, obj: Any, path: Path, *, synced: bool = False) -> str:
+@contextmanager
+def dumped(
+    codec: Codec, obj: Any, path: Path, *, synced: bool = False
+) -> Iterator[Callable[[], str]]:
     """Write an object.
 
     Parameters
@@ -29,12 +32,12 @@ def dump(codec: Codec, obj: Any, path: Path, *, synced: bool = False) -> str:
     path : Path
         A file that is not there yet.
     synced : bool, default False
-        Whether it will be synced to the disk; the system then begins to write it at once.
+        Whether it will be synced to the disk; the system then writes it out during the block.
 
-    Returns
-    -------
-    str
-        SHA-256 of the file, in hexadecimal.
+    Yields
+    ------
+    callable
+        Gives the SHA-256 of the file, in hexadecimal; it is computed during the block.
 
     Raises
     ------
@@ -45,23 +48,23 @@ def dump(codec: Codec, obj: Any, path: Path, *, synced: bool = False) -> str:
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from syncnb.codecs import default_registry
-    >>> with TemporaryDirectory() as folder:
-    ...     dump(default_registry().for_format("bytes"), b"abc", Path(folder) / "a")[:8]
+    >>> codec = default_registry().for_format("bytes")
+    >>> with TemporaryDirectory() as folder, dumped(codec, b"abc", Path(folder) / "a") as digest:
+    ...     digest()[:8]
     'ba7816bf'
     """
-    if not getattr(codec, "sequential", False):
+    with ExitStack() as stack:
+        trailing = None
+        if getattr(codec, "sequential", False):
+            path.touch(exist_ok=False)
+            trailing = stack.enter_context(_Trailing(path))
         codec.dump(obj, path)
-        with _written_out(path) if synced else nullcontext():
-            return digest_of(path)
-    path.touch(exist_ok=False)
-    with path.open("rb", buffering=0) as file, ExitStack() as stack:
-        with _Trailing(file) as trailing:
-            codec.dump(obj, path)
-            if synced:
-                stack.enter_context(_written_out(path))
-        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-            return trailing.hexdigest()
-        return digest_of(path)  # another file was put in its place
+        if synced:
+            stack.enter_context(_written_out(path))
+        if trailing is None or not trailing.is_of(path):  # another file was put in its place
+            trailing = stack.enter_context(_Trailing(path))
+        trailing.has_all()
+        yield trailing.hexdigest
 
 
 def digest_of(path: Path) -> str:
@@ -95,14 +98,23 @@ def _written_out(path: Path) -> Iterator[None]:
 class _Trailing:
     """The SHA-256 of a file that somebody else appends to, in a thread behind the writer."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._sha256 = file, hashlib.sha256()
+    def __init__(self, path: Path) -> None:
+        self._file, self._sha256 = path.open("rb", buffering=0), hashlib.sha256()
         self._over = threading.Event()
         self._error: OSError | None = None
         self._thread = threading.Thread(target=self._run, name="syncnb-digest", daemon=True)
 
+    def is_of(self, path: Path) -> bool:
+        """Whether it reads the file that is there now."""
+        return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+
+    def has_all(self) -> None:
+        """Nothing is appended any more."""
+        self._over.set()
+
     def hexdigest(self) -> str:
-        """After the block."""
+        """When nothing is appended any more; may be called by several threads, and again."""
+        self._thread.join()
         if self._error is not None:
             raise self._error
         return self._sha256.hexdigest()
@@ -114,6 +126,7 @@ class _Trailing:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self._file.close()
 
     def _run(self) -> None:
         at, over = 0, False

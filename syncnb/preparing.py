@@ -9,23 +9,25 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncnb.archive.local import SPOOL
 from syncnb.codecs import Codec
 from syncnb.codecs.registry import versions
-from syncnb.dumping import digest_of, dump
+from syncnb.dumping import digest_of, dumped
 from syncnb.errors import InvalidMetaDataError
 from syncnb.manifest import MAX_SIZE, Manifest
 
 if TYPE_CHECKING:
     from syncnb.signing import Signer
 
+UNKNOWN = "0" * 64  # in the place of a digest that is still computed
 _GIT_TIMEOUT = 1.0  # seconds
 _FOR_SIGNATURE = 1500  # bytes of a description
 _FOR_PROOF = 120  # of them, without the signature in it
@@ -33,10 +35,14 @@ _FOR_STAMPS = 400  # bytes for the version, the sequence, the names
 
 
 class Prepared(NamedTuple):
-    """An object as a file; `ours` if nobody else changes that."""
+    """An object as a file; `ours` if nobody else changes that.
+
+    The manifest has `UNKNOWN` for the digest, which may not be computed yet.
+    """
 
     path: Path
     manifest: Manifest
+    digest: Callable[[], str]
     ours: bool
 
 
@@ -85,27 +91,30 @@ def prepared(
     """
     about = {**about, "name": name, "file_name": f"{name}{codec.suffix}"}
 
-    def described(path: Path, digest: str, *, ours: bool) -> Prepared:
+    def described(path: Path, digest: Callable[[], str], *, ours: bool) -> Prepared:
         about["commit"] = commit.wait()
-        manifest = _without_long_example(_manifest(obj, path, digest, codec, about=about), signer)
+        manifest = _without_long_example(_manifest(obj, path, codec, about=about), signer)
         if sbom:
             manifest = replace(manifest, sbom=_installed(manifest))
-        return Prepared(path, manifest, ours)
+        return Prepared(path, manifest, digest, ours)
 
     with _Commit() as commit:
         if isinstance(obj, Path) and getattr(codec, "in_place", False):
             about["file_name"] = obj.name
             with _copied(obj, codec, spool) as copy:
-                path, digest = copy or (obj, digest_of(obj))
+                path, digest = copy or (obj, partial(digest_of, obj))
                 yield described(path, digest, ours=copy is not None)
             return
         with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
             path = Path(folder) / f"data{codec.suffix}"
-            yield described(path, dump(codec, obj, path, synced=synced), ours=True)
+            with dumped(codec, obj, path, synced=synced) as digest:
+                yield described(path, digest, ours=True)
 
 
 @contextmanager
-def _copied(obj: Path, codec: Codec, spool: Path | None) -> Iterator[tuple[Path, str] | None]:
+def _copied(
+    obj: Path, codec: Codec, spool: Path | None
+) -> Iterator[tuple[Path, Callable[[], str]] | None]:
     """A copy of a file and its digest, if it is to be copied and there is room for it."""
     with ExitStack() as stack:
         copy = None
@@ -113,18 +122,16 @@ def _copied(obj: Path, codec: Codec, spool: Path | None) -> Iterator[tuple[Path,
             if spool is not None:
                 folder = tempfile.TemporaryDirectory(prefix=SPOOL, dir=spool)
                 path = Path(stack.enter_context(folder)) / "data"
-                copy = path, dump(codec, obj, path, synced=True)
+                copy = path, stack.enter_context(dumped(codec, obj, path, synced=True))
         yield copy
 
 
-def _manifest(
-    obj: object, path: Path, digest: str, codec: Codec, *, about: Mapping[str, Any]
-) -> Manifest:
+def _manifest(obj: object, path: Path, codec: Codec, *, about: Mapping[str, Any]) -> Manifest:
     is_path = isinstance(obj, Path)
     return Manifest(
         format=codec.name,
         codec=f"{codec.name}/{codec.version}",
-        sha256=digest,
+        sha256=UNKNOWN,
         size=path.stat().st_size,
         type="" if is_path else f"{type(obj).__module__}.{type(obj).__qualname__}",
         python=platform.python_version(),

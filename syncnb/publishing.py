@@ -169,10 +169,15 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
         signer=signer,
         spool=spool,
         synced=keeping.is_local,
-    ) as (path, manifest, ours):
+    ) as (path, manifest, digest, ours):
         manifest.to_description()  # refuses what does not fit before anybody is asked
         shipment = Shipment(
-            path=path, manifest=manifest, addresses=addresses, version=version, ours=ours
+            path=path,
+            manifest=manifest,
+            digest=digest,
+            addresses=addresses,
+            version=version,
+            ours=ours,
         )
         meta, sent = send(
             shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -51,7 +52,8 @@ class Shipment:
     path : Path
         The data.
     manifest : Manifest
-        Of which the version, the sequence and the time are still open.
+        Of which the version, the sequence and the time are still open, and the digest if there is
+        `digest`.
     addresses : ObjectMetaData
         The object, and where it goes.
     version : str, optional
@@ -60,6 +62,8 @@ class Shipment:
         Whether the version may be older than the newest.
     ours : bool
         Whether nobody else changes the file any more.
+    digest : callable, optional
+        Waits for the digest of the data.
     """
 
     path: Path
@@ -68,6 +72,7 @@ class Shipment:
     version: str | None = None
     may_go_back: bool = False
     ours: bool = False
+    digest: Callable[[], str] | None = None
 
 
 def send(
@@ -108,7 +113,7 @@ def send(
         The version is none, the signer or the archive does not work, or the service does not take
         it.
     """
-    sending = _Sending(shipment, client, keeping, signer)
+    sending = _Sending(shipment, client, keeping, signer, shipment.manifest)
     try:
         return persistently(sending.until_done, timeout=timeout)
     except (ConnectionFailedError, ServiceUnavailableError):
@@ -124,6 +129,7 @@ class _Sending:
     client: SyncServiceClient
     keeping: Keeping
     signer: Signer | None
+    manifest: Manifest  # with the digest, as soon as that is known
     sent: set[str] = field(default_factory=set)  # descriptions
     claimed: Record | None = None
     signature: Triple | None = None  # over the data
@@ -154,32 +160,53 @@ class _Sending:
     def _once(self) -> tuple[ObjectMetaData, Manifest] | None:
         """One look, and one try in the place of what was seen; None to look again."""
         present = look(self.client, self._key, self.keeping)
+        data_first = self._goes_data_first(present)
+        if not data_first or not self.shipment.ours or self._may_be_there(present):
+            self._learn_digest()
         version = self._version(present)
         manifest = self._manifest(present, version)
-        same = present.digest == manifest.sha256
-        ready = same and self._status() in _WITH_DATA
-        meta = self._meta(manifest, only=same and ready and self._key_of(present) == self._own_key)
-        if meta.meta_only and present.meta is not None and self._says_the_same(present, manifest):
+        ready = present.digest == manifest.sha256 and self._status() in _WITH_DATA
+        only = ready and self._key_of(present) == self._own_key
+        if only and present.meta is not None and self._says_the_same(present, manifest):
             found = present.manifest or manifest
             if present.meta.description in self.sent:
                 self._note(present.meta, found)
             return present.meta, found
         if not ready and self._others_are_at_it(present):
             return None
+        if data_first and not only:
+            return self._store_data_first(manifest, present)
+        meta = self._meta(manifest, only=only)
         if not self._claim(meta, manifest, present):
             return None
         if not present.readable:
             self._overwrite(meta)
         else:
-            known = present.meta.instance_id if present.meta is not None else 0
-            meta = replace(meta, instance_id=self._store(meta, known))
+            meta = replace(meta, instance_id=self._store(meta, _known(present)))
         self._note(meta, manifest)
         return meta, manifest
+
+    def _goes_data_first(self, present: Present) -> bool:
+        """Whether all goes in one request, while the digest is computed and the archive writes."""
+        large = self.manifest.size > INLINE
+        return large and present.readable and self.client.takes_data_first
+
+    def _may_be_there(self, present: Present) -> bool:
+        """Whether these bytes may be there or in the archive, as far as their number says."""
+        known = {one.size for one in present.records}
+        if present.manifest is not None:
+            known.add(present.manifest.size)
+        return self.manifest.size in known
+
+    def _learn_digest(self) -> None:
+        digest = self.shipment.digest
+        if digest is not None and self.manifest is self.shipment.manifest:
+            self.manifest = replace(self.manifest, sha256=digest())
 
     # ------------------------------------------------------------------ decide
 
     def _version(self, present: Present) -> str:
-        wanted, digest = self.shipment.version, self.shipment.manifest.sha256
+        wanted, digest = self.shipment.version, self.manifest.sha256
         if wanted is None:
             if present.version and present.digest == digest:
                 return present.version
@@ -202,7 +229,7 @@ class _Sending:
     def _manifest(self, present: Present, version: str) -> Manifest:
         key, now = self._key, datetime.now(UTC)
         return replace(
-            self.shipment.manifest,
+            self.manifest,
             version=version,
             org_id=key.org_id,
             object_type=key.object_type,
@@ -318,6 +345,39 @@ class _Sending:
             self.keeping.update(record)
         self.claimed = None
 
+    def _store_data_first(
+        self, manifest: Manifest, present: Present
+    ) -> tuple[ObjectMetaData, Manifest]:
+        """The data, and meanwhile all else, which follows; what is there stays until all is there.
+
+        Raises
+        ------
+        PreconditionFailedError
+            As `_store`, or somebody else has taken the version in the archive.
+        """
+        final, shipment, key = manifest, self.shipment, self._key
+
+        def complete() -> ObjectMetaData:
+            nonlocal final
+            self._learn_digest()
+            final = replace(manifest, sha256=self.manifest.sha256)
+            meta = self._meta(final, only=False)
+            if not self._claim(meta, final, present):
+                raise self._overtaken()
+            self.sent.add(meta.description)
+            return meta
+
+        meta = self.client.store_data_first(
+            key.object_type,
+            key.object_id,
+            shipment.path,
+            _known(present),
+            complete,
+            sha256=None if shipment.ours else self.manifest.sha256,
+        )
+        self._note(meta, final)
+        return meta, final
+
     def _store(self, meta: ObjectMetaData, known: int) -> int:
         """Metadata and data in the place of one instance; returns the ID of the new one.
 
@@ -336,7 +396,7 @@ class _Sending:
         if inline:
             return instance
         shipment = self.shipment
-        digest = None if shipment.ours else shipment.manifest.sha256  # it is of this very file
+        digest = None if shipment.ours else self.manifest.sha256  # it is of this very file
         stored = self.client.replace_object_data(meta, shipment.path, instance, sha256=digest)
         return self._looked_after(meta).instance_id if stored is None else stored
 
@@ -349,7 +409,7 @@ class _Sending:
             self.client.update_object_data(meta, self.shipment.path)
 
     def _bytes(self) -> bytes:
-        data, digest = self.shipment.path.read_bytes(), self.shipment.manifest.sha256
+        data, digest = self.shipment.path.read_bytes(), self.manifest.sha256
         if sha256(data).hexdigest() != digest:
             raise DigestMismatchError(str(self._key), digest, sha256(data).hexdigest())
         return data
@@ -363,8 +423,14 @@ class _Sending:
         """What a service has that ignores conditions, if it is still what was sent."""
         now = self._mine(meta)
         if now is None:
-            key = self._key
-            raise PreconditionFailedError(
-                412, "update_object", str(key), "somebody else has published at the same time"
-            )
+            raise self._overtaken()
         return now
+
+    def _overtaken(self) -> PreconditionFailedError:
+        why = "somebody else has published at the same time"
+        return PreconditionFailedError(412, "update_object", str(self._key), why)
+
+
+def _known(present: Present) -> int:
+    """The instance in whose place something is stored."""
+    return present.meta.instance_id if present.meta is not None else 0

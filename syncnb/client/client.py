@@ -13,6 +13,7 @@ from syncnb.client.administration import AdministrationCalls
 from syncnb.client.bulk import BulkCalls
 from syncnb.client.conditional import ConditionalCalls
 from syncnb.client.data import DataCalls
+from syncnb.client.data_first import DataFirstCalls
 from syncnb.client.destination_acls import DestinationAclCalls
 from syncnb.client.destinations import DestinationCalls
 from syncnb.client.lists import ListCalls
@@ -39,6 +40,7 @@ class SyncServiceClient(
     ObjectCalls,
     DataCalls,
     ConditionalCalls,
+    DataFirstCalls,
     ListCalls,
     BulkCalls,
     PollingCalls,

@@ -69,12 +69,12 @@ ConnectionFailedError
         answer = self._transport.request(
             "PUT",
             self._object_path(meta_data.object_type, meta_data.object_id),
-            headers=_condition(known),
+            headers=condition(known),
             json=body,
             operation="update_object",
             subject=self._subject(meta_data.object_type, meta_data.object_id),
         )
-        return _instance(answer)
+        return instance(answer)
 
     def replace_object_data(
         self,
@@ -139,22 +139,23 @@ ConnectionFailedError, OSError
             metering(f"{name} up", source.length, progress) as meter,
         ):
             sender = Upload(self._transport, segments, subject, meter, RETRIES)
-            answer = sender.whole(source, sha256, _condition(known))
-        return _instance(answer)
+            answer = sender.whole(source, sha256, condition(known))
+        return instance(answer)
 
 
-def _condition(known: int) -> dict[str, str]:
+def condition(known: int) -> dict[str, str]:
     """As headers.
 
     Examples
     --------
-    >>> _condition(5), _condition(0)
+    >>> condition(5), condition(0)
     ({'If-Match': '"5"'}, {'If-None-Match': '*'})
     """
     check_whole("known", known)
     return {"If-Match": f'"{known}"'} if known else {"If-None-Match": "*"}
 
 
-def _instance(answer: requests.Response) -> int | None:
+def instance(answer: requests.Response) -> int | None:
+    """What was stored, by its tag; None from a service that gives none."""
     tag = answer.headers.get("ETag", "").strip('"')
     return int(tag) if tag.isascii() and tag.isdigit() else None

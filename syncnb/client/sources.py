@@ -63,7 +63,7 @@ class Source:
         *,
         repeatable: bool,
     ) -> None:
-        self._read, self.length, self.repeatable = read, length, repeatable
+        self.read, self.length, self.repeatable = read, length, repeatable
 
     def body(
         self,
@@ -98,7 +98,7 @@ class Source:
         def pieces() -> Iterator[bytes]:
             try:
                 wanted = None if end is None else end - first
-                given = exactly(self._read(first), wanted, subject)
+                given = exactly(self.read(first), wanted, subject)
                 for piece in given if digest is None else checked(given, digest, subject):
                     yield piece  # type: ignore[misc]  # a view of bytes is sent like bytes
                     count(len(piece))

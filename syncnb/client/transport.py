@@ -108,6 +108,7 @@ class Transport:
         )  # fmt: skip
         self._key, self._timeout, self._deadline = key or "", timeout, deadline
         self._retries = retries or Retries()
+        self.own_calls: frozenset[str] = frozenset()  # beyond the protocol, as the last answer said
         self._diagnosis = Diagnosis(self.url, org_id, self._asked)
 
     @property
@@ -193,6 +194,7 @@ class Transport:
                 error, doubt = broken, True
                 again = type(broken) is ConnectionFailedError
             else:
+                self.own_calls = frozenset(answer.headers.get("Syncnb-Calls", "").split())
                 if 200 <= answer.status_code < 300 or answer.status_code in accept:
                     return self._checked(answer, call)
                 error = self._refusal(answer, call)

@@ -62,12 +62,16 @@ class Upload:
         self._meter, self._retries = meter, retries
 
     def whole(
-        self, source: Source, digest: str | None, headers: Mapping[str, str] | None = None
+        self,
+        source: Source,
+        digest: str | None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> requests.Response:
         """Send all in one request (rest-api.md, 4.17)."""
         for failures in range(self._retries + 1):
             try:
-                return self._put(source, 0, None, digest, dict(headers or {}))
+                return self._put(source, 0, None, digest, dict(headers or {}), params)
             except (ConnectionFailedError, ServiceUnavailableError) as error:
                 if failures == self._retries or not source.repeatable or not passing(error):
                     raise
@@ -134,6 +138,7 @@ class Upload:
         end: int | None,
         digest: str | None,
         headers: dict[str, str],
+        params: Mapping[str, str] | None = None,
     ) -> requests.Response:
         body = source.body(self._subject, self._meter.add, first, end, digest)
         try:
@@ -141,6 +146,7 @@ class Upload:
                 "PUT",
                 self._segments,
                 headers=headers,
+                params=params,
                 data=body,
                 operation=_OPERATION,
                 subject=self._subject,

@@ -33,6 +33,7 @@ ENDPOINTS = {
     "PUT /api/v1/objects/{o}{type}",
     "PUT /api/v1/objects/{o}{type}?mark=consumed",
     *(f"{method} {OBJECT}" for method in ("GET", "PUT", "DELETE")),
+    f"PUT {OBJECT}?data=SIZE",
     f"GET {OBJECT}/status",
     *(f"{method} {OBJECT}/data" for method in ("GET", "PUT")),
     *(f"PUT {OBJECT}/{word}" for word in ("received", "consumed", "deleted", "activate")),

@@ -32,7 +32,8 @@ _target = st.builds(
         ("", "?", "?details=%00", "?received=%ff", "?all_objects=1&all_objects=x", "?=&&=", "#x",
          "?since=" + "9" * 400, "?filters=true&objectType=%ed%a0%80", "?persistent-storage=maybe",
          "?brief=true&after=%ed%a0%80", "?brief=%ff", "?bundle=true&last=" + "9" * 400,
-         "?bundle=true&after=..&received=x", "?mark=consumed", "?mark=%00&mark=x")
+         "?bundle=true&after=..&received=x", "?mark=consumed", "?mark=%00&mark=x",
+         "?data=0", "?data=5", "?data=-1", "?data=" + "9" * 18, "?data=%ef%bc%91", "?data=2&data=x")
     ),
 )  # fmt: skip
 _method = st.sampled_from(("GET", "PUT", "PUT", "POST", "DELETE"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from syncnb.codecs import default_registry
 from syncnb.codecs.files import Bytes
-from syncnb.dumping import dump
+from syncnb.dumping import dumped
 
 ROWS = 200_000
 FRAME = pd.DataFrame(
@@ -43,8 +44,8 @@ OBJECTS: list[tuple[Any, str]] = [
 def test_the_digest_is_that_of_the_file(obj: Any, form: str, synced: bool, tmp_path: Path) -> None:
     """Of every format whose codec says that it never goes back, also if its library is updated."""
     path = tmp_path / "data"
-    digest = dump(default_registry().for_object(obj, form), obj, path, synced=synced)
-    assert digest == sha256(path.read_bytes()).hexdigest()
+    with dumped(default_registry().for_object(obj, form), obj, path, synced=synced) as digest:
+        assert digest() == sha256(path.read_bytes()).hexdigest() == digest()
 
 
 class Elsewhere(Bytes):
@@ -59,7 +60,8 @@ class Elsewhere(Bytes):
 
 def test_a_file_that_was_put_in_its_place_is_read(tmp_path: Path) -> None:
     """Not the one that was there first."""
-    assert dump(Elsewhere(), b"data", tmp_path / "a") == sha256(b"data").hexdigest()
+    with dumped(Elsewhere(), b"data", tmp_path / "a") as digest:
+        assert digest() == sha256(b"data").hexdigest()
 
 
 class Failing(Bytes):
@@ -73,5 +75,6 @@ class Failing(Bytes):
 
 def test_what_the_codec_raises_comes_through(tmp_path: Path) -> None:
     """And no thread stays."""
-    with pytest.raises(ValueError, match="broken"):
-        dump(Failing(), b"", tmp_path / "a")
+    with pytest.raises(ValueError, match="broken"), dumped(Failing(), b"", tmp_path / "a"):
+        raise AssertionError("it was written")
+    assert not [one for one in threading.enumerate() if one.name.startswith("syncnb-")]

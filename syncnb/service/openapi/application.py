@@ -141,10 +141,15 @@ _OBJECTS = (
         what="Create or update an object, with its data or without",
         more=(
             "A full update replaces all metadata, and without `data` (or `metaOnly`, `noData`, "
-            "`link`) the stored data go. `objectID` and `objectType` are those of the URL."
+            "`link`) the stored data go. `objectID` and `objectType` are those of the URL. With "
+            "`data=SIZE` the body is so many bytes of data, and behind them this JSON without "
+            "`data`; both are stored in one transaction, or neither."
         ),
         section="4.13, 6",
-        parameters=IF,
+        parameters=(
+            *IF,
+            word("data", "How many bytes of data come first.", pattern=r"^[0-9]{1,18}$"),
+        ),
         body=Content(JSON, "ObjectUpdate"),
         answers={
             204: Answer("Stored.", headers=("ETag",)),

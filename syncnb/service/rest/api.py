@@ -18,6 +18,7 @@ from syncnb.service.rest.organizations import Organizations
 _HEADERS = {
     "Cache-Control": "no-store, no-cache, must-revalidate",
     "Pragma": "no-cache",
+    "Syncnb-Calls": "data-first",  # beyond those of the protocol, for who would send data in vain
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains; preload",
 }
 

@@ -16,6 +16,7 @@ from syncnb.service.security import (
     may_write,
     object_access,
     shows,
+    writes_type,
     writes_without_lists,
 )
 from syncnb.service.store import Key, ObjectRecord, Transaction
@@ -101,3 +102,22 @@ async def require_write(
         )
     if not verdict:
         raise Denied
+
+
+async def require_writer(service: Service, identity: Identity, key: Key) -> ObjectRecord | None:
+    """The record of an object, if there is one, for whoever may store some object of the type.
+
+    Whether that is one with the metadata that are still to come, `require_write` tells (403).
+    """
+    is_css = service.is_css
+
+    def look(tx: Transaction) -> tuple[bool, ObjectRecord | None]:
+        verdict = writes_without_lists(identity, key.org, key.object_type, is_css=is_css)
+        if verdict is None:
+            verdict = writes_type(tx, identity, key.org, key.object_type)
+        return verdict, tx.object(key)
+
+    allowed, record = await service.store.read(look)
+    if not allowed:
+        raise Denied
+    return record

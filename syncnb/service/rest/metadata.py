@@ -45,30 +45,10 @@ async def get_status(service: Service, request: Request, identity: Identity, key
 async def put_object(service: Service, request: Request, identity: Identity, key: Key) -> Response:
     """Store an object, with or without data."""
     condition = Condition.of(request)
-    is_css = service.is_css
-    body = await read_json(service, request)
-    if not isinstance(body, dict):
-        raise Malformed("the body is not a JSON object")
-    given = member(body, "meta")
-    meta = decode_meta({} if given is None else given)
-    data = _inline(member(body, "data"))
+    meta, data = parts_of(await read_json(service, request))
     await require_write(service, identity, key, meta)
     require_inline(service, len(data or b""))
-    validate(
-        meta,
-        object_type=key.object_type,
-        object_id=key.object_id,
-        has_data=data is not None,
-        data_is_empty=not data,
-        is_css=is_css,
-        now=service.site.clock(),
-    )
-    if meta["sourceDataUri"]:
-        meta["objectSize"] = await _source_size(service, meta["sourceDataUri"])
-    if meta["destinationOrgID"] not in ("", key.org):
-        raise Denied  # an object is stored where its URL says, nowhere else
-    if is_css:
-        meta["ownerID"] = f"{identity.org}/{identity.user}"
+    meta = await completed(service, identity, key, meta, size=None if data is None else len(data))
 
     def store(tx: Transaction, data: StoredData | None) -> ObjectRecord:
         condition.check(tx, key)
@@ -85,6 +65,48 @@ async def put_object(service: Service, request: Request, identity: Identity, key
     stored = await service.verified(await service.save(chunks()), meta)
     async with service.discarding(stored):
         return answer_stored(await service.store.write(lambda tx: store(tx, stored)))
+
+
+def parts_of(body: Json) -> tuple[dict[str, Json], bytes | None]:
+    """Metadata and data of an update in JSON."""
+    if not isinstance(body, dict):
+        raise Malformed("the body is not a JSON object")
+    given = member(body, "meta")
+    return decode_meta({} if given is None else given), _inline(member(body, "data"))
+
+
+async def completed(
+    service: Service, identity: Identity, key: Key, meta: dict[str, Json], *, size: int | None
+) -> dict[str, Json]:
+    """The metadata of an update, checked, with what the service says of it.
+
+    Parameters
+    ----------
+    size : int or None
+        Bytes of the data that come with them; None if none do.
+
+    Raises
+    ------
+    Refused, Denied
+        The service does not store such an object.
+    """
+    validate(
+        meta,
+        object_type=key.object_type,
+        object_id=key.object_id,
+        has_data=size is not None,
+        data_is_empty=not size,
+        is_css=service.is_css,
+        now=service.site.clock(),
+    )
+    if meta["destinationOrgID"] not in ("", key.org):
+        raise Denied  # an object is stored where its URL says, nowhere else
+    added: dict[str, Json] = {}
+    if meta["sourceDataUri"]:
+        added["objectSize"] = await _source_size(service, meta["sourceDataUri"])
+    if service.is_css:
+        added["ownerID"] = f"{identity.org}/{identity.user}"
+    return meta | added
 
 
 async def delete_object(

@@ -14,6 +14,7 @@ from syncnb.service.lifecycle import Refused
 from syncnb.service.rest.bulk import get_bundle, list_briefly, mark_many
 from syncnb.service.rest.callers import identify
 from syncnb.service.rest.data import get_data, put_data
+from syncnb.service.rest.data_first import put_data_first
 from syncnb.service.rest.deliveries import get_deliveries, post_deliveries, put_deliveries
 from syncnb.service.rest.hooks import change_webhook
 from syncnb.service.rest.lists import answer_list
@@ -72,6 +73,8 @@ class Objects:
             return await self._type(request, identity, org, parts[0])
         key = Key(org, parts[0], parts[1])
         if len(parts) == 2:
+            if request.method == "PUT" and "data" in request.query_params:
+                return await put_data_first(service, request, identity, key)
             handler = _OBJECT.get(request.method)
             return await handler(service, request, identity, key) if handler else empty(405)
         return await self._operation(request, identity, key, parts[2].lower())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -49,7 +50,8 @@ class Counting(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> Any:
         if request.method == "PUT":
             self.puts.append(str(request.path_url))
-            self.sent += int(request.headers.get("Content-Length") or 0)
+            first = parse_qs(urlsplit(str(request.url)).query).get("data", ["0"])[0]
+            self.sent += int(request.headers.get("Content-Length") or first)
         return super().send(request, *args, **more)
 
 
