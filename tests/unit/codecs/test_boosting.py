@@ -17,8 +17,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from syncnb.codecs import Codec, Loading, Predicts, default_registry
+from syncnb.codecs.lightgbm_check import _count, _counts
 from syncnb.codecs.ubjson import parse
 from syncnb.errors import LoadError, ModelError, UnfittedModelError, UntrustedDataError
 
@@ -325,6 +328,61 @@ def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
     lines[at] = lines[at].replace(b"left_child=1 ", b"left_child=0 ")
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(LoadError, match="circle"):
+        read(codec, path)
+
+
+NUMBERS_AND_NONE = st.one_of(
+    st.floats().map(repr), st.integers().map(str), st.text("0123456789+-.eEinfa _x", max_size=6)
+)
+
+
+@given(st.lists(st.lists(NUMBERS_AND_NONE, max_size=5).map(" ".join), min_size=1, max_size=4))
+@example(["1e-5.5"])
+@example(["1..5"])
+@example(["1-2 3"])
+@example(["1 -", "2"])
+@example(["1", "", "2"])
+@example(["5. .5 1.e5 nan -inf 1E+5"])
+def test_numbers_of_lightgbm_are_those_that_python_reads(lines: list[str]) -> None:
+    """However many lines are looked at together, each has the numbers that it has by itself."""
+    data = [line.encode() for line in lines]
+    try:
+        wanted = [_count(line) for line in data]
+    except ValueError:
+        with pytest.raises(ValueError):  # noqa: PT011
+            _counts(data)
+    else:
+        assert _counts(data) == wanted
+
+
+@pytest.mark.parametrize(
+    ("key", "number", "reason"),
+    [
+        ("leaf_value", "1e-5.5", "ValueError"),
+        ("leaf_value", "1 2", r"leaf_value is not \d+ numbers"),
+        ("threshold", "1-2", "ValueError"),
+        ("left_child", "1.5", "an integer is none"),
+        ("left_child", "99999999999999999999", "outside or in a circle"),
+        ("right_child", "-99", "a leaf is not there"),
+        ("split_feature", "99999999999999999999", "a feature not there"),
+        ("decision_type", "16", "in a way that is none"),
+    ],
+)
+def test_forged_number_of_a_tree_is_refused(
+    key: str, number: str, reason: str, tmp_path: Path
+) -> None:
+    """Also in the last of many trees."""
+    codec, path = write(MODELS["lightgbm, true or false"][0](), tmp_path)
+    data = path.read_text()
+    start = data.rindex(f"\n{key}=") + len(key) + 2
+    end = data.index(" ", start)
+    forged = data[:start] + number + data[end:]
+    shift = len(forged) - len(data)
+    head, sizes, rest = forged.partition("tree_sizes=")
+    line, _, body = rest.partition("\n")
+    *others, last = line.split(" ")
+    path.write_text(f"{head}{sizes}{' '.join([*others, str(int(last) + shift)])}\n{body}")
+    with pytest.raises(LoadError, match=reason):
         read(codec, path)
 
 
