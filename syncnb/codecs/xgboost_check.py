@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from syncnb.codecs.ubjson import parse
 from syncnb.errors import LoadError, UntrustedDataError
 
 _NO_PARENT = (-1, (1 << 31) - 1)
+_OF_NODES = (
+    "right_children", "parents", "split_indices", "split_conditions", "split_type",
+    "default_left", "base_weights", "loss_changes", "sum_hessian",
+)  # fmt: skip
 _CATEGORIES = 1 << 24  # XGBoost's own limit: a category is a number in a 32-bit float
 
 
@@ -24,7 +28,7 @@ def check_model(path: Path, subject: str) -> None:
     Parameters
     ----------
     path : Path
-        The file; it is mapped, so its arrays cost no memory.
+        The file; it is read as a whole, as XGBoost does after that.
     subject : str
         Which object, for the error.
 
@@ -41,9 +45,7 @@ def check_model(path: Path, subject: str) -> None:
     The fields are those of XGBoost's model schema, ``doc/model.schema``.
     """
     try:
-        with path.open("rb") as file:
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        _check_learner(parse(memoryview(data))["learner"], subject)
+        _check_learner(parse(path.read_bytes())["learner"], subject)
     except _VectorLeavesError:
         raise UntrustedDataError(
             subject,
@@ -93,9 +95,8 @@ def _check_forest(model: dict[str, Any], features: int, outputs: int, subject: s
     _check_names_of_categories(model.get("cats"), features)
     if not trees:
         return
-    for tree in trees:
-        _check_tree(tree, features)
     sizes = [len(tree["left_children"]) for tree in trees]
+    _check_sizes(trees, sizes, features)
     left = np.concatenate([tree["left_children"] for tree in trees])
     right = np.concatenate([tree["right_children"] for tree in trees])
     parents = np.concatenate([tree["parents"] for tree in trees])
@@ -121,25 +122,27 @@ def _check_parents(parents: Any, left: Any, right: Any, sizes: list[int]) -> Non
         _want(bool(same.all()), "a child has another parent")
 
 
-def _check_tree(tree: dict[str, Any], features: int) -> None:
-    param, nodes = tree["tree_param"], len(tree["left_children"])
-    _want(int(param["num_nodes"]) == nodes > 0, "a tree has another number of nodes")
-    _want(int(param["num_feature"]) in (0, features), "a tree is of other features")
-    leaf = int(param["size_leaf_vector"])
-    if leaf > 1:
-        raise _VectorLeavesError
-    for key in (
-        "right_children", "parents", "split_indices", "split_conditions", "split_type",
-        "default_left", "base_weights", "loss_changes", "sum_hessian",
-    ):  # fmt: skip
-        _want(len(tree[key]) == nodes, f"{key} has another length")
-    if len(tree["categories_nodes"]):
-        _check_categories(tree, nodes)
-    else:
-        _want(not tree["split_type"].any(), "a node has no categories")
+def _check_sizes(trees: Sequence[Mapping[str, Any]], sizes: Sequence[int], features: int) -> None:
+    import numpy as np
+
+    for tree, nodes in zip(trees, sizes, strict=True):
+        param = tree["tree_param"]
+        _want(int(param["num_nodes"]) == nodes > 0, "a tree has another number of nodes")
+        _want(int(param["num_feature"]) in (0, features), "a tree is of other features")
+        if int(param["size_leaf_vector"]) > 1:
+            raise _VectorLeavesError
+    for key in _OF_NODES:
+        _want([len(tree[key]) for tree in trees] == sizes, f"{key} has another length")
+    numeric = []
+    for tree, nodes in zip(trees, sizes, strict=True):
+        if len(tree["categories_nodes"]):
+            _check_categories(tree, nodes)
+        else:
+            numeric.append(tree["split_type"])
+    _want(not numeric or not np.concatenate(numeric).any(), "a node has no categories")
 
 
-def _check_categories(tree: dict[str, Any], nodes: int) -> None:
+def _check_categories(tree: Mapping[str, Any], nodes: int) -> None:
     import numpy as np
 
     which, starts, sizes, categories = (
