@@ -28,6 +28,7 @@ _DEPTH = 100  # readers in other languages go no deeper (64 in .NET, 128 in Rust
 _SPREAD = 32  # bytes of Python that a byte of JSON may become, such as "[[],[],...": 64 for 3
 _BITS = 14_000  # of an integer: Python reads no more than 4,300 digits
 _MOST = 50_000_000  # values that are looked at together
+_WIDE = 1000  # keys of a dict that are no longer columns
 _BATCH = 1 << 14  # rows
 _BETWEEN = ",\n"  # of two rows
 _TABLES = (
@@ -128,42 +129,57 @@ def check_value(value: Any, where: str, subject: str) -> None:
 def _is_plain(value: Any) -> bool:
     """Whether nothing speaks against a value; in a fraction of the time that it takes to say what.
 
-    All values of one depth are looked at together. One that holds itself is many at once, and is
-    left to who looks at one after the other.
+    All values of one depth are looked at together, in groups that are most often of one type. One
+    that holds itself is many at once, and is left to who looks at one after the other.
     """
-    level, left = [value], _MOST
+    groups: list[Sequence[Any]] = [[value]]
+    left = _MOST
     for _ in range(_DEPTH + 1):
-        below: list[Any] = []
-        types = list(map(type, level))
-        for kind in set(types) - {bool, type(None)}:
-            those = list(compress(level, map(is_, types, repeat(kind))))
-            if kind is list or kind is dict:
-                left -= sum(map(len, those))
-                if left < 0:
+        below: list[Sequence[Any]] = []
+        for group in groups:
+            kinds = set(map(type, group))
+            for kind in kinds - {bool, type(None)}:
+                those = (
+                    group
+                    if len(kinds) == 1
+                    else list(compress(group, map(is_, map(type, group), repeat(kind))))
+                )
+                if kind is list or kind is dict:
+                    left -= sum(map(len, those))
+                    if left < 0:
+                        return False
+                if kind is list:
+                    below.append(list(chain.from_iterable(those)))
+                elif kind is dict:
+                    if set(map(type, chain.from_iterable(those))) - {str}:
+                        return False
+                    if not _are_texts(set().union(*those)):
+                        return False
+                    below.extend(_columns(those))
+                elif not _are_plain(those, kind):
                     return False
-            if kind is list:
-                below.extend(chain.from_iterable(those))
-            elif kind is dict:
-                if set(map(type, chain.from_iterable(those))) - {str}:
-                    return False
-                if not _are_texts(set(chain.from_iterable(those))):
-                    return False
-                below.extend(chain.from_iterable(map(dict.values, those)))
-            elif kind is str:
-                if not _are_texts(those):
-                    return False
-            elif kind is float:
-                if not all(map(math.isfinite, those)):
-                    return False
-            elif kind is int:
-                if max(map(int.bit_length, those)) > _BITS:
-                    return False
-            else:
-                return False
-        if not below:
+        groups = [group for group in below if group]
+        if not groups:
             return True
-        level = below
     return False
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[Sequence[Any]]:
+    """The values of some dicts; those of one place together, as records have one type there."""
+    values = list(chain.from_iterable(map(dict.values, rows)))
+    width = len(rows[0])
+    if width > _WIDE or set(map(len, rows)) != {width}:
+        return [values]
+    return [values[at::width] for at in range(width)]
+
+
+def _are_plain(those: Sequence[Any], kind: type) -> bool:
+    """The same of values of one type that hold no others."""
+    if kind is str:
+        return _are_texts(those)
+    if kind is float:  # a sum of finite ones is one, or too large
+        return math.isfinite(sum(those)) or all(map(math.isfinite, those))
+    return kind is int and max(map(int.bit_length, those)) <= _BITS
 
 
 def _are_texts(texts: Collection[str]) -> bool:
