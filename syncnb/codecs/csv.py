@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from syncnb.codecs.tables import (
 
 _HEAD = 1 << 20  # bytes that the names of the columns may take
 _COLUMNS = 100_000
+_TOGETHER = 1 << 20  # bytes of a table that become text together
 
 
 class Csv:
@@ -45,7 +48,6 @@ class Csv:
     def dump(self, obj: Any, path: Path) -> None:
         """Write it."""
         import pyarrow as pa
-        import pyarrow.csv as pc
         from pyarrow import types
 
         table = flat_arrow(obj, "CSV")
@@ -58,7 +60,8 @@ class Csv:
                     "publish it as Parquet",
                 )
         try:
-            pc.write_csv(table, path)
+            with path.open("wb") as file:
+                file.writelines(_texts(table))
         except pa.ArrowException as error:
             raise refused(obj, f"CSV cannot hold it ({error})", "publish it as Parquet") from error
 
@@ -89,6 +92,29 @@ class Csv:
 
                 return pl.from_arrow(table)
             return from_arrow(table, library if library == "pyarrow" else "pandas")
+
+
+def _texts(table: Any) -> Iterator[Any]:
+    """The lines of a table, some rows at a time: Arrow makes them on one core only."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    rows = max(_TOGETHER * table.num_rows // max(table.nbytes, 1), 1)
+
+    def text(start: int) -> Any:
+        sink = pa.BufferOutputStream()
+        pc.write_csv(table.slice(start, rows), sink, pc.WriteOptions(include_header=start == 0))
+        return sink.getvalue()
+
+    cores = pa.cpu_count()
+    with ThreadPoolExecutor(cores) as pool:
+        made = deque[Future[Any]]()
+        for start in range(0, max(table.num_rows, 1), rows):
+            if len(made) > cores:  # no more than that are held in memory
+                yield made.popleft().result()
+            made.append(pool.submit(text, start))
+        while made:
+            yield made.popleft().result()
 
 
 def _check_head(path: Path) -> int:
