@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from traceback import walk_stack
 from typing import Any
@@ -26,6 +26,7 @@ from syncnb.errors import (
 )
 
 _MANY = 100
+_NOTHING = "nothing"  # the file of an archive that stands for all of them
 _ELSEWHERE = ("catboost", "lightgbm", "xgboost")  # they derive from it, and have better formats
 
 
@@ -117,27 +118,39 @@ def _unknown(schema: Mapping[str, Any]) -> list[str]:
     """
     from skops.io import get_untrusted_types
 
-    files: set[str] = set()
-    text = json.dumps(_slim(schema, files), separators=(",", ":"))
+    text = json.dumps(_slim(schema), separators=(",", ":"))
     data = io.BytesIO()
     with ZipFile(data, "w") as archive:
         archive.writestr("schema.json", text)
-        for name in sorted(files):
-            archive.writestr(name, b"")
+        archive.writestr(_NOTHING, b"")
     return sorted(get_untrusted_types(data=data.getvalue()))
 
 
-def _slim(value: Any, files: set[str]) -> Any:
+def _slim(value: Any) -> Any:
     if isinstance(value, list):
-        return [_slim(one, files) for one in value if len(value) < _MANY or not _is_json(one)]
+        return [_slim(one) for one in (value if len(value) < _MANY else _telling(value))]
     if not isinstance(value, dict):
         return value
-    if isinstance(file := value.get("file"), str):
-        files.add(file)
     if value.get("__loader__") == "DictNode" and len(value["content"]) >= _MANY:
         content = {key: one for key, one in value["content"].items() if not _is_json(one)}
         value = {**value, "content": content}
-    return {key: _slim(one, files) for key, one in value.items()}
+    slim = {key: _slim(one) for key, one in value.items()}
+    if isinstance(slim.get("file"), str):
+        slim["file"] = _NOTHING
+    return slim
+
+
+def _telling(values: Iterable[Any]) -> Iterator[Any]:
+    """What an audit of many values depends on; the types of a thousand keys are one."""
+    types = set()
+    for one in values:
+        if isinstance(one, dict) and one.get("__loader__") == "TypeNode":
+            name = tuple(one.items())
+            if name in types:
+                continue
+            types.add(name)
+        if not _is_json(one):
+            yield one
 
 
 def _is_json(value: Any) -> bool:

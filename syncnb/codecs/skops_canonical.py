@@ -12,6 +12,7 @@ from zipfile import ZipFile
 from syncnb.codecs.zips import entry
 
 _SCHEMA = "schema.json"
+_HOLDERS = (dict, list)  # of other parts of a schema
 _START = 64  # bytes of a .npy file that show whether its array has fields
 _ADDRESS = "_stop_words_id"  # of a text vectorizer: id() of a list, in the process of its publisher
 
@@ -86,9 +87,10 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(found, dict):
             if "__loader__" in found:
                 yield found
-            left.extend(reversed(found.values()))
-        elif isinstance(found, list):
-            left.extend(reversed(found))
+            parts: Any = found.values()
+        else:
+            parts = found
+        left += [part for part in reversed(parts) if isinstance(part, _HOLDERS)]
 
 
 def _sort_sets(schema: dict[str, Any], archive: ZipFile) -> None:
