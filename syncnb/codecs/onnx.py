@@ -33,7 +33,7 @@ class Onnx:
         """Whether it is a model of the onnx library, or a path that ends in ``.onnx``."""
         if is_instance(obj, "onnx", "ModelProto"):
             return True
-        return isinstance(obj, str | os.PathLike) and os.fspath(obj).endswith(".onnx")
+        return isinstance(obj, str | os.PathLike) and Path(os.fspath(obj)).suffix == ".onnx"
 
     def accepts_on_request(self, obj: object) -> bool:
         """Also bytes and paths with other endings."""

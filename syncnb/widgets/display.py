@@ -158,6 +158,8 @@ def _keep_up_to_date(source: TableSource, handle: Any) -> None:
         _followed[id(source)] = handles
 
     def draw(new: Snapshot) -> None:
+        if new.notice:  # nobody waits for the service to come back: what is saved is what was seen
+            return
         for one in list(handles):
             one.display(_still(new), raw=True, update=True)
 
