@@ -41,4 +41,7 @@ html_theme = "furo"  # its fonts are those of the machine
 html_title = f"syncnb {release}"
 html_copy_source = html_show_sourcelink = html_show_copyright = False
 
-nitpick_ignore = [("py:class", "collections.abc.Callable[[]")]  # split at the comma
+nitpick_ignore = [
+    ("py:class", "collections.abc.Callable[[]"),  # split at the comma
+    ("py:class", "RenderableType"),  # of rich
+]
