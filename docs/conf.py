@@ -43,5 +43,6 @@ html_copy_source = html_show_sourcelink = html_show_copyright = False
 
 nitpick_ignore = [
     ("py:class", "collections.abc.Callable[[]"),  # split at the comma
+    ("py:class", "Axes"),  # of matplotlib
     ("py:class", "RenderableType"),  # of rich
 ]
