@@ -695,7 +695,8 @@ class View {
   }
 
   select(keys) {
-    this.model.set("selected", [...new Set(keys)]);
+    this.selected = new Set(keys); // also for the next key, which may come before it is drawn
+    this.model.set("selected", [...this.selected]);
     this.model.save_changes();
     this.store.tell();
   }

@@ -74,4 +74,4 @@ def test_object_of_a_node_has_no_addressees(edge: SyncServiceClient, name: str) 
     published = publish(b"x", name, "a", client=edge)
     assert published.status().empty
     assert name in repr(published)
-    assert Publication.of(name, "a", client=edge).rows() == []
+    assert Publication.of(name, "a", client=edge).rows() == ()
