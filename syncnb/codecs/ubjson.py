@@ -130,6 +130,8 @@ class _Reader:
             at = self.at + len(start)
             if self.data[self.at : at] != start:
                 break
+            if key in found:
+                raise ValueError(f"{key!r} is there twice")
             self.at = at
             found[key] = read()
         while self.at >= self.end or self.data[self.at] != 125:  # }

@@ -331,6 +331,28 @@ def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
         read(codec, path)
 
 
+def ubjson(*entries: tuple[str, int]) -> bytes:
+    """An object of small numbers."""
+    return b"{%s}" % b"".join(b"U%c%sU%c" % (len(k), k.encode(), v) for k, v in entries)
+
+
+KEYS = st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 9)), max_size=5)
+
+
+@given(st.lists(KEYS, max_size=6))
+@example([[("A", 1), ("B", 2)], [("C", 1), ("D", 2), ("A", 3)], [("A", 1), ("B", 2), ("A", 7)]])
+def test_an_object_is_read_as_if_none_had_been_before_it(
+    objects: list[list[tuple[str, int]]],
+) -> None:
+    """Keys that are there twice are refused, since another reader may take the other value."""
+    data = b"[%s]" % b"".join(ubjson(*entries) for entries in objects)
+    if any(len(dict(entries)) < len(entries) for entries in objects):
+        with pytest.raises(ValueError, match="is there twice"):
+            parse(data)
+    else:
+        assert parse(data) == [dict(entries) for entries in objects]
+
+
 NUMBERS_AND_NONE = st.one_of(
     st.floats().map(repr), st.integers().map(str), st.text("0123456789+-.eEinfa _x", max_size=6)
 )
