@@ -158,6 +158,12 @@ class LiveTable(anywidget.AnyWidget):
                 return
         call()
 
+    def get_state(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """What a page gets: of one moment, while another thread changes it."""
+        with self._guard:
+            state: dict[str, Any] = super().get_state(*args, **options)
+            return state
+
     def _draw(self, new: Snapshot) -> None:
         with self._guard:
             if self._feeder.stopped:

@@ -77,8 +77,14 @@ def test_a_notebook_that_nobody_looks_at_gets_the_still_form(tmp_path: Path) -> 
     first, second, _ = run(
         tmp_path,
         SETUP + "syncnb.widgets.show(source)",
-        "syncnb.widgets.show(source)\nsource.set('camera/node1', 'consumed')",
-        "import time\ntime.sleep(2)",
+        "syncnb.widgets.show(source)",
+        # Who reads the second of two changes has shown the first.
+        "import time\n"
+        "for n in range(2):\n"
+        "    reads = source.reads\n"
+        "    source.set('camera/node1', 'consumed')\n"
+        "    while source.reads == reads:\n"
+        "        time.sleep(0.02)",
     )
     for outputs in (first, second):
         (output,) = outputs  # and no warning

@@ -83,6 +83,33 @@ def test_whoever_opens_it_gets_all_rows_as_they_are_now(
     assert second.split("\t")[4] == "disk\\tfull"
 
 
+def test_a_page_that_opens_while_rows_change_gets_all_of_one_moment() -> None:
+    """Also what is new: its statuses are known to whoever gets the rows."""
+    source = ScriptedSource(2000)
+    over = threading.Event()
+
+    def change() -> None:
+        for turn in range(10_000):
+            if over.is_set():
+                break
+            source.set(f"camera/node{turn % 2000 + 1}", f"status {turn}")
+
+    thread = threading.Thread(target=change)
+    with LiveTable(source) as table:
+        thread.start()
+        try:
+            for _ in range(100):
+                state = table.get_state()
+                _, *lines = state["lines"].split("\n")
+                assert len(lines) == 2000
+                known = len(state["statuses"])
+                assert all(int(line.split("\t")[2]) < known for line in lines)
+        finally:
+            over.set()
+            thread.join()
+            source.finish()
+
+
 def test_only_what_changed_travels(source: ScriptedSource, wait_until: WaitUntil) -> None:
     with LiveTable(source) as table:
         source.set("camera/node2", "consumed")
