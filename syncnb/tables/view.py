@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
-from syncnb.widgets import TableSource, follow, show, snapshot, table_of, to_html, to_text
+from syncnb.errors import SyncError
+from syncnb.widgets import TableSource, follow, show, table_of, to_html, to_text
 from syncnb.widgets.table import parse_time
 
 if TYPE_CHECKING:
@@ -157,7 +158,6 @@ class TableView:
         self._live = table_of(self._source)
 
     def _look(self) -> None:
-        """Look once, so that what is shown is true now; `snapshot` says why that fails."""
-        if not snapshot(self._source).notice:
-            with contextlib.suppress(Exception):
-                self._source.wait_for_change(0)
+        """Look once, so that what is shown is true now; where that fails, `snapshot` says why."""
+        with contextlib.suppress(SyncError):
+            self._source.wait_for_change(0)

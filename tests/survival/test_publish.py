@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from syncnb import LocalFleet, SyncServiceClient, publish
-from syncnb.archive import LocalArchive
 from syncnb.errors import ConnectionFailedError
+from tests.archives import Slow
 
 SIZE = 5_000_000
-
-
-class Slow(LocalArchive):
-    """Keeps when it is told to; until then the upload has no end."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.reached, self.go_on = threading.Event(), threading.Event()
-
-    def keep(self, path: Path, digest: str, *, ours: bool = False) -> None:
-        """Wait before."""
-        self.reached.set()
-        assert self.go_on.wait(60)
-        super().keep(path, digest, ours=ours)
 
 
 def content(client: SyncServiceClient) -> bytes:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +17,7 @@ from syncnb import LocalFleet, publish, publish_file, versions
 from syncnb.archive import Archive, ArchiveKey, LocalArchive, Record
 from syncnb.errors import ArchiveError, InvalidMetaDataError
 from syncnb.signing import Signer
+from tests.archives import Slow
 
 from .test_races import publisher
 from .test_versions import there
@@ -99,26 +98,12 @@ def test_reader_sees_the_old_version_until_the_new_one_is_complete(
     with publisher(fleet) as client, ThreadPoolExecutor(1) as pool:
         sent = pool.submit(publish, b"2" * SIZE, name, "a", client=client, archive=archive)
         assert archive.reached.wait(20)
-        time.sleep(0.2)
-        assert there(fleet.cloud, name) == ("1", b"1" * SIZE)
+        for _ in range(50):  # meanwhile all data arrive
+            assert there(fleet.cloud, name) == ("1", b"1" * SIZE)
         assert fleet.cloud.get_object_status(name, "a") == "ready"
         archive.go_on.set()
         assert sent.result().version == "2"
     assert there(fleet.cloud, name) == ("2", b"2" * SIZE)
-
-
-class Slow(LocalArchive):
-    """Waits before it keeps anything."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.reached, self.go_on = threading.Event(), threading.Event()
-
-    def keep(self, path: Path, digest: str, *, ours: bool = False) -> None:
-        """When it is told to."""
-        self.reached.set()
-        assert self.go_on.wait(20)
-        super().keep(path, digest, ours=ours)
 
 
 class Failing(LocalArchive):
