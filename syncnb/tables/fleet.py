@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from syncnb.client import SyncServiceClient
 from syncnb.client.checks import check_seconds
 from syncnb.client.connecting import client_or_default
-from syncnb.errors import AccessDeniedError, WrongSideError
+from syncnb.errors import AccessDeniedError, InvalidMetaDataError, WrongSideError
 from syncnb.feedback import OBJECT_TYPE, Failure, failures, mark_of
 from syncnb.metadata import Destination, DestinationStatus, ObjectMetaData, natural
 from syncnb.tables.view import TableView, shared
@@ -54,9 +54,9 @@ def fleet_table(
     WrongSideError
         The client is one of an ESS.
     InvalidMetaDataError
-        `silent_after` is no time.
+        `object_types` is one text.
     SettingsError
-        There is no client, and no settings say which service.
+        `silent_after` is no time, or there is no client and no settings say which service.
 
     Examples
     --------
@@ -71,6 +71,8 @@ def fleet_table(
     if not client.org_id:
         raise WrongSideError("fleet_table", "CSS")
     check_seconds("silent_after", silent_after)
+    if isinstance(object_types, str):
+        raise InvalidMetaDataError("object_types", object_types, f"give a list: [{object_types!r}]")
     types = None if object_types is None else tuple(object_types)
     key = ("fleet", client.url, client.org_id, types, dest_type, silent_after)
     return TableView(

@@ -35,6 +35,7 @@ TONES: Mapping[str, str] = {
 }
 GOAL = "consumed"  # the status that the progress bar counts
 NO_ROWS = "No nodes yet: each appears here as soon as the service knows that the object goes there."
+UNKNOWN = "What is there is not known."
 # What a reader looks for first when there is no room for all rows.
 _URGENCY = {"bad": 0, "waiting": 1, "near": 2, "gone": 3, "good": 4}
 
@@ -226,7 +227,9 @@ def snapshot(source: TableSource | Snapshot) -> Snapshot:
     try:
         return read(source)
     except SyncError as error:
-        return Snapshot(title=source.title, columns=_above(source.columns), notice=str(error))
+        return Snapshot(
+            title=source.title, columns=_above(source.columns), notice=str(error), empty=UNKNOWN
+        )
 
 
 def read(source: TableSource, last: Snapshot | None = None) -> Snapshot:

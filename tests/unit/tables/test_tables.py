@@ -12,6 +12,7 @@ from syncnb import (
     LocalFleet,
     ObjectMetaData,
     Publication,
+    SyncServiceClient,
     fleet_table,
     follow,
     publish,
@@ -20,7 +21,7 @@ from syncnb import (
     watch,
 )
 from syncnb.client.progress import Meter, Transfers
-from syncnb.errors import InvalidMetaDataError, SettingsError, WrongSideError
+from syncnb.errors import AccessDeniedError, InvalidMetaDataError, SettingsError, WrongSideError
 from syncnb.tables.fleet import Fleet
 from tests.conftest import WaitUntil
 
@@ -79,8 +80,20 @@ def test_a_node_without_a_sign_of_life_is_silent(fleet: LocalFleet) -> None:
 def test_only_a_cloud_knows_the_nodes(fleet: LocalFleet) -> None:
     with pytest.raises(WrongSideError, match="fleet_table"):
         fleet_table(fleet.node("node1"))
+    with pytest.raises(InvalidMetaDataError, match=r"object_types.*\['model'\]"):
+        fleet_table(fleet.cloud, object_types="model")
     with pytest.raises(SettingsError, match="silent_after"):
         fleet_table(fleet.cloud, silent_after=-1)
+
+
+def test_who_may_not_look_is_told_so_and_not_that_there_is_nothing(fleet: LocalFleet) -> None:
+    stranger = SyncServiceClient(fleet.cloud.url, org_id=fleet.org_id, key="admin", secret="wrong")
+    nodes = fleet_table(stranger)
+    assert "Check the key and the secret" in " ".join(repr(nodes).split())
+    assert "What is there is not known" in repr(nodes)
+    assert "No nodes" not in repr(nodes)
+    with pytest.raises(AccessDeniedError):
+        nodes.follow(timeout=0)
 
 
 def test_two_tables_of_one_fleet_ask_the_service_once(fleet: LocalFleet) -> None:
