@@ -34,6 +34,19 @@ for node in fleet.nodes[:2]:
     with next(iter(syncnb.updates("model", client=fleet.node(node), timeout=20))) as update:
         update.load()"""
 CLOSE = "fleet.close()"
+LARGE = """\
+import syncnb.widgets
+from tests.browser.scripted_source import ScriptedSource
+source = ScriptedSource(10_000)
+syncnb.widgets.show(source)"""
+GET_ON = """\
+for n in range(1, 10_001):
+    if n % 3:
+        source.set(f"camera/node{n}", "delivered")
+    if n % 3 == 1 and n % 2500 != 1:
+        source.set(f"camera/node{n}", "consumed")
+    elif n % 2500 == 1:
+        source.set(f"camera/node{n}", "failed", "ValueError: this camera has no such lens")"""
 
 
 def picture_of_live_table(lab: JupyterLab, browser: BrowserContext, out: Path) -> None:
@@ -54,22 +67,48 @@ def picture_of_live_table(lab: JupyterLab, browser: BrowserContext, out: Path) -
         for number in (2, 3):
             notebook.cell(number).evaluate("node => { node.style.display = 'none'; }")
         notebook.page.wait_for_timeout(4000)  # "just now" and the glow of what is new pass
-        first = notebook.cell(0).bounding_box()
-        last = notebook.cell(1).bounding_box()
-        assert first is not None
-        assert last is not None
-        notebook.page.screenshot(
-            path=out,
-            clip={
-                "x": first["x"],
-                "y": first["y"] - 4,
-                "width": first["width"],
-                "height": last["y"] + last["height"] - first["y"] + 12,
-            },
-        )
+        take(notebook, 0, 1, out)
     finally:
         notebook.run(3)
         notebook.close()
+
+
+def picture_of_large_table(lab: JupyterLab, browser: BrowserContext, out: Path) -> None:
+    """Ten thousand nodes in the dark theme, some of which failed."""
+    lab.write("large-table.ipynb", [LARGE, GET_ON])
+    notebook = NotebookPage(
+        browser, lab.page_url("large-table.ipynb"), dark=True, width=860, height=900
+    )
+    notebook.command("application:toggle-left-area")
+    notebook.run(0)
+    notebook.run(1)
+    table = notebook.cell(0).locator(".syncnb-table")
+    expect(table.locator(".summary")).to_have_text("3332 of 10000 consumed", timeout=20_000)
+    table.locator("tr[data-key]").nth(5).click()
+    notebook.command("notebook:enter-command-mode")
+    notebook.page.evaluate("() => document.activeElement?.blur()")
+    for part in (notebook.cell(1), notebook.cell(0).locator(".jp-Cell-inputWrapper")):
+        part.evaluate("node => { node.style.display = 'none'; }")
+    notebook.page.wait_for_timeout(4000)
+    take(notebook, 0, 0, out)
+    notebook.close()
+
+
+def take(notebook: NotebookPage, first: int, last: int, out: Path) -> None:
+    """A picture of some cells."""
+    top = notebook.cell(first).bounding_box()
+    bottom = notebook.cell(last).bounding_box()
+    assert top is not None
+    assert bottom is not None
+    notebook.page.screenshot(
+        path=out,
+        clip={
+            "x": top["x"],
+            "y": top["y"] - 4,
+            "width": top["width"],
+            "height": bottom["y"] + bottom["height"] - top["y"] + 12,
+        },
+    )
 
 
 def main() -> None:
@@ -81,6 +120,7 @@ def main() -> None:
         browser.new_context(device_scale_factor=2) as context,
     ):
         picture_of_live_table(lab, context, ROOT / "docs" / "live-table.png")
+        picture_of_large_table(lab, context, ROOT / "docs" / "large-table.png")
 
 
 if __name__ == "__main__":

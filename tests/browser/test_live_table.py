@@ -101,8 +101,9 @@ def test_the_table_changes_by_itself_while_nodes_get_on(
     bar = the_table(notebook).get_by_role("progressbar")
     expect(bar).to_have_attribute("aria-valuenow", "2")
     expect(bar).to_have_attribute("aria-valuetext", "2 of 3 consumed, 1 error")
-    notebook.page.screenshot(path=pictures / "three-nodes.png")
-    assert (pictures / "three-nodes.png").stat().st_size > 10_000
+    picture = pictures / f"three-nodes-{'dark' if dark else 'light'}.png"
+    notebook.page.screenshot(path=picture)
+    assert picture.stat().st_size > 10_000
 
 
 def test_the_saved_notebook_has_the_outcome_and_needs_no_kernel(
@@ -250,7 +251,7 @@ def test_a_narrow_page_cuts_nothing_off(
     expect(line(notebook, "camera/node3").locator(".since time")).to_have_text(
         re.compile(r"^\d\d:\d\d:\d\d$")
     )
-    notebook.page.screenshot(path=pictures / "narrow.png")
+    notebook.page.screenshot(path=pictures / f"narrow-{width}.png")
     sizes = the_table(notebook).locator(".scroll").evaluate("n => [n.scrollWidth, n.clientWidth]")
     assert sizes[0] <= sizes[1], json.dumps(sizes)
 
