@@ -8,10 +8,9 @@ its web socket, and the frames a second while it scrolls through all rows
 open: seconds from running the cell to rows on the page
 size: bytes of a notebook that shows 10,000 rows, saved with the state of the widget
 
-The kernel's share is user and system time of its process, by psutil, over the time of the wall. The
-changes come from a source in the kernel, whose own cost is measured without a table and reported
-beside (`source`); in `service`, 10,000 nodes are registered at a real CSS, in a process of its own,
-and the table is that of a `Publication`. One line of JSON a figure.
+The kernel's share is user and system time of its process, by psutil, over the time of the wall. In
+`costs`, which is idle and busy, the changes come from a source in the kernel, whose own share is
+measured without a table and reported beside (`source`). One line of JSON a figure.
 """
 
 from __future__ import annotations
