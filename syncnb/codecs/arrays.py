@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import ZipFile
 
 from syncnb.codecs.guards import reading, within
+from syncnb.codecs.npy import read_header
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.codecs.zips import entry, opened
 from syncnb.errors import ModelError, UntrustedDataError
@@ -164,25 +164,17 @@ def _again(dtype: np.dtype[Any]) -> Any:
 
 def _check_header(file: BinaryIO, size: int, how: Loading) -> None:
     """Compare what the header claims with the bytes that are there."""
-    import numpy as np
-
-    version = np.lib.format.read_magic(file)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-        (3, 0): np.lib.format.read_array_header_2_0,  # as 2.0, with names in UTF-8
-    }[version]
-    shape, _, dtype = read(_Head(file))  # type: ignore[arg-type]
-    if dtype.hasobject:
+    header = read_header(_Head(file))  # type: ignore[arg-type]
+    if header.dtype.hasobject:
         raise UntrustedDataError(
             how.subject,
             "its array holds pickled objects, which can run any code when they are loaded",
             "publish an array of numbers or texts",
         )
-    claimed = math.prod(shape) * dtype.itemsize
+    claimed = header.size
     within(how, claimed, "its array")
     there = size - file.tell()
-    if claimed != there or not dtype.itemsize or min(shape, default=0) < 0:
+    if claimed != there or not header.dtype.itemsize or min(header.shape, default=0) < 0:
         raise ValueError(f"it claims {claimed} bytes, {there} are there")
 
 

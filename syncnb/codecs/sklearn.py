@@ -17,6 +17,7 @@ from syncnb.codecs.examples import ask
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.codecs.skops_canonical import canonical
 from syncnb.codecs.skops_limits import check_size
+from syncnb.codecs.skops_parts import parts_of
 from syncnb.errors import (
     LoadError,
     MissingDependencyError,
@@ -58,20 +59,17 @@ class Skops:
 
     def dump(self, obj: Any, path: Path) -> None:
         """Write it."""
-        from skops.io import dump
         from skops.io.exceptions import UnsupportedTypeException
 
-        rough = path.with_name(f"{path.name}.rough")
         try:
-            dump(obj, rough)
+            parts = parts_of(obj)
         except (UnsupportedTypeException, AttributeError, TypeError) as error:
             raise ModelError(
                 f"this {type(obj).__name__}",
                 f"skops cannot hold a part of it ({error})",
                 "replace that part, or give format='joblib' if those who load it trust you",
             ) from error
-        schema = canonical(rough, path)
-        rough.unlink()
+        schema = canonical(parts, path)
         unknown = _unknown(schema)
         if nameless := [name for name in unknown if "<" in name]:  # skops only finds out later
             raise ModelError(

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
-import shutil
-from collections.abc import Iterator
+import math
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
+from syncnb.codecs.npy import read_header
+from syncnb.codecs.skops_parts import Parts
 from syncnb.codecs.zips import entry
 
+if TYPE_CHECKING:
+    import numpy as np
+
 _SCHEMA = "schema.json"
-_HOLDERS = (dict, list)  # of other parts of a schema
 _START = 64  # bytes of a .npy file that show whether its array has fields
 _ADDRESS = "_stop_words_id"  # of a text vectorizer: id() of a list, in the process of its publisher
 
 
-def canonical(rough: Path, path: Path) -> dict[str, Any]:
-    """Write a skops file again, without what is of the process and the moment that wrote it.
+def canonical(parts: Parts, path: Path) -> dict[str, Any]:
+    """Write what skops makes of a model, without what is of the process and the moment.
 
     Skops numbers the objects of a model by their addresses in memory, names the files of its
     archive after them or at random, writes sets in the order of their hashes, dates its entries,
@@ -29,10 +35,10 @@ def canonical(rough: Path, path: Path) -> dict[str, Any]:
 
     Parameters
     ----------
-    rough : Path
-        As skops wrote it.
+    parts : Parts
+        As skops made them; they are used up.
     path : Path
-        Where it goes; another file.
+        Where it goes.
 
     Returns
     -------
@@ -42,82 +48,96 @@ def canonical(rough: Path, path: Path) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile
-    >>> from skops.io import dump, load
+    >>> from skops.io import load
+    >>> from syncnb.codecs.skops_parts import parts_of
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     rough, one, two = (Path(name) / part for part in "abc")
-    ...     dump({"some": {"a", "set"}}, rough)
-    ...     _ = canonical(rough, one)
-    ...     dump({"some": {"set", "a"}}, rough)
-    ...     _ = canonical(rough, two)
+    ...     one, two = (Path(name) / part for part in "ab")
+    ...     _ = canonical(parts_of({"some": {"a", "set"}}), one)
+    ...     _ = canonical(parts_of({"some": {"set", "a"}}), two)
     ...     one.read_bytes() == two.read_bytes(), load(one) == {"some": {"a", "set"}}
     (True, True)
     """
-    with ZipFile(rough) as source, ZipFile(path, "w") as target:
-        schema = json.loads(source.read(_SCHEMA))
-        _sort_sets(schema, source)
-        for old, new in _number(schema).items():
-            size = source.getinfo(old).file_size
-            with source.open(old) as read, target.open(entry(new, size), "w") as written:
-                _copy(read, written)
+    schema = parts.schema
+    nodes = _nodes(schema)
+    if _sort_sets(nodes, parts):
+        nodes = _nodes(schema)  # in another order
+    with ZipFile(path, "w") as target:
+        for old, new in _number(nodes).items():
+            data = parts.files.pop(old)
+            if new.endswith(".npy"):
+                _zero_gaps(data)
+            target.writestr(entry(new), data)
         target.writestr(entry(_SCHEMA), json.dumps(schema, separators=(",", ":")))
-    return dict(schema)
+    return schema
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> None:
-    """A file of the archive; what lies between the fields of a structured array is left behind."""
-    start = source.read(_START)
-    source.seek(0)
-    if not (start.startswith(b"\x93NUMPY") and b"'descr': [" in start):
-        shutil.copyfileobj(source, target, 1 << 20)
+def _zero_gaps(data: Any) -> None:
+    """What lies between the fields of a structured array becomes zero."""
+    if b"'descr': [(" not in bytes(data[:_START]):
         return
     import numpy as np
 
-    array = np.lib.format.read_array(source, allow_pickle=False)
-    clean = np.zeros(array.shape, array.dtype, "F" if array.flags.fnc else "C")
-    for name in array.dtype.names or ():
-        clean[name] = array[name]
-    np.lib.format.write_array(target, clean, allow_pickle=False)
+    file = io.BytesIO(data)
+    dtype = read_header(file).dtype
+    items = np.frombuffer(data, np.uint8, offset=file.tell()).reshape(-1, dtype.itemsize)
+    items[:, _gaps(dtype)] = 0
 
 
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+def _gaps(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Of each byte of an item, whether it is of no field."""
+    import numpy as np
+
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.tile(_gaps(base), math.prod(shape))
+    gaps = np.full(dtype.itemsize, dtype.fields is not None)
+    for field, at, *_ in (dtype.fields or {}).values():
+        gaps[at : at + field.itemsize] = _gaps(field)
+    return gaps
+
+
+def _nodes(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Every node of a schema, a node before its parts."""
-    left = [value]
+    nodes, left = [], [schema]
     while left:
         found = left.pop()
-        if isinstance(found, dict):
+        if type(found) is dict:  # as json makes them; in a vocabulary are a hundred thousand
             if "__loader__" in found:
-                yield found
+                nodes.append(found)
             parts: Any = found.values()
         else:
             parts = found
-        left += [part for part in reversed(parts) if isinstance(part, _HOLDERS)]
+        left += [part for part in reversed(parts) if type(part) is dict or type(part) is list]
+    return nodes
 
 
-def _sort_sets(schema: dict[str, Any], archive: ZipFile) -> None:
-    sets = [node for node in _nodes(schema) if node["__class__"] in ("set", "frozenset")]
+def _sort_sets(nodes: Iterable[dict[str, Any]], parts: Parts) -> bool:
+    """Whether there are any."""
+    sets = [node for node in nodes if node["__class__"] in ("set", "frozenset")]
     for node in reversed(sets):  # inner ones first
         items = node["content"]
         if node["__class__"] == "frozenset":  # made of a list that is its only argument
             items = items["content"][0]["content"]
         if isinstance(items, list):
-            items.sort(key=lambda item: _without_numbers(item, archive))
+            items.sort(key=lambda item: _without_numbers(item, parts))
+    return bool(sets)
 
 
-def _without_numbers(item: dict[str, Any], archive: ZipFile) -> str:
+def _without_numbers(item: dict[str, Any], parts: Parts) -> str:
     def look(node: dict[str, Any]) -> dict[str, Any]:
         node.pop("__id__", None)
         if isinstance(name := node.get("file"), str):
-            node["file"] = archive.getinfo(name).CRC
+            node["file"] = zlib.crc32(parts.files[name])
         return node
 
     return json.dumps(json.loads(json.dumps(item), object_hook=look), sort_keys=True)
 
 
-def _number(schema: dict[str, Any]) -> dict[str, str]:
+def _number(nodes: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Number the nodes in their order; the names of the files, old and new."""
     numbers: dict[Any, int] = {}
     names: dict[str, str] = {}
-    for node in _nodes(schema):
+    for node in nodes:
         parts = node["content"] if node["__loader__"] == "DictNode" else {}
         if parts.get(_ADDRESS, {}).get("__loader__") == "JsonNode":
             parts[_ADDRESS]["content"] = "0"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile
 
+from syncnb.codecs.npy import read_header
 from syncnb.codecs.registry import Loading
 from syncnb.errors import LoadError
 
@@ -90,14 +90,10 @@ def _unpacked(size: int, file: IO[bytes]) -> int:
 
 def _claimed(file: IO[bytes]) -> int:
     """Bytes of an array by its header: numpy takes them before it looks for the data."""
-    from numpy.lib import format as npy
-
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(file)
-    if dtype.hasobject:
+    header = read_header(file)
+    if header.dtype.hasobject:
         raise ValueError("an array of it holds pickled objects")
-    return math.prod(shape) * dtype.itemsize
+    return header.size
 
 
 def _compare(size: int, how: Loading) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from syncnb import LocalFleet, publish_model
 from syncnb.codecs.skops_canonical import canonical
+from syncnb.codecs.skops_parts import parts_of
 
 from .test_boosting import MODELS
 from .trips import written
@@ -123,18 +125,47 @@ def test_what_lies_between_fields_stays_at_home(tmp_path: Path) -> None:
     dtype = np.dtype([("child", "<i8"), ("left", "u1")], align=True)
     dirty = np.frombuffer((b"\1" * 9 + b"secret!") * 3, dtype)
     skops.io.dump({"nodes": dirty}, tmp_path / "rough")
-    canonical(tmp_path / "rough", tmp_path / "data")
+    canonical(parts_of({"nodes": dirty}), tmp_path / "data")
     assert b"secret!" in (tmp_path / "rough").read_bytes()
     assert b"secret!" not in (tmp_path / "data").read_bytes()
     assert np.array_equal(skops.io.load(tmp_path / "data")["nodes"], dirty)
+
+
+def test_gaps_within_fields_are_zero_and_the_array_of_the_caller_is_untouched(
+    tmp_path: Path,
+) -> None:
+    inner = np.dtype([("a", "u1"), ("b", "<i4")], align=True)
+    dtype = np.dtype([("two", inner, (2,)), ("c", "u1"), ("d", "<f8")], align=True)
+    array = np.frombuffer(b"\x07" * dtype.itemsize * 3, dtype)
+    canonical(parts_of({"nodes": array}), tmp_path / "data")
+    with ZipFile(tmp_path / "data") as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".npy"))
+        data = archive.read(name)[-array.nbytes :]
+    used = [1, 0, 0, 0, 1, 1, 1, 1] * 2 + [1] + [0] * 7 + [1] * 8
+    assert data == bytes(7 * one for one in used * 3)
+    assert array.tobytes() == b"\x07" * array.nbytes
+
+
+def test_bytes_that_look_like_an_array_are_bytes(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    np.save(file, np.zeros(2, "i1,i4"))
+    canonical(parts_of([file.getvalue()]), tmp_path / "data")
+    assert skops.io.load(tmp_path / "data") == [file.getvalue()]
+
+
+@pytest.mark.filterwarnings("ignore:this .* holds what skops:UserWarning")
+def test_skops_that_is_asked_in_another_way_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state is asked for by names that are not public."""
+    expected = digests()
+    monkeypatch.setitem(sys.modules, "skops.io._utils", None)
+    assert digests() == expected
 
 
 def test_objects_that_are_one_stay_one(tmp_path: Path) -> None:
     """And those that are only equal, two; an archive holds each array once."""
     one, other = np.ones(3), np.ones(3)
     shared = [one, one, other, b"bytes", b"bytes", {"a": [1]}, 1.0, True]
-    skops.io.dump(shared, tmp_path / "rough")
-    canonical(tmp_path / "rough", tmp_path / "data")
+    canonical(parts_of(shared), tmp_path / "data")
     back = skops.io.load(tmp_path / "data")
     assert back[0] is back[1]
     assert back[0] is not back[2]
