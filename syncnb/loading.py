@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 import threading
 import warnings
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from syncnb.codecs import Codec, Loading, default_registry
-from syncnb.codecs.registry import Trusted
+from syncnb.codecs.registry import Trusted, versions
 from syncnb.errors import (
     InvalidManifestError,
     InvalidMetaDataError,
@@ -155,18 +153,23 @@ def check_libraries(subject: str, manifest: Manifest | None, codec: Codec) -> No
     """
     if manifest is None:
         return
+    here = versions(list(manifest.requires))
     for library in (name for name in manifest.requires if name in codec.libraries):
-        if not _is_here(library):
+        if library not in here and not _has_module(library):
             raise MissingDependencyError(
                 library, f"{subject} (written with {library} {manifest.requires[library]})",
                 _EXTRAS.get(library, library),
             )  # fmt: skip
-    differing = list(_differing(manifest))
+    differing = [
+        (f"{library} {wrote}", here[library])
+        for library, wrote in manifest.requires.items()
+        if library in here and wrote.split(".")[:2] != here[library].split(".")[:2]
+    ]
     with _guard:
         new = [one for one in differing if one not in _told]
         _told.update(new)
     if new:
-        said = ", ".join(f"{wrote}, here is {here}" for wrote, here in new)
+        said = ", ".join(f"{wrote}, here is {found}" for wrote, found in new)
         warnings.warn(LibraryVersionWarning(f"{subject} was written with {said}"), stacklevel=3)
 
 
@@ -220,22 +223,8 @@ def load(
     return default_registry().load(codec, lease.path, how)
 
 
-def _differing(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    for library, wrote in manifest.requires.items():
-        try:
-            here = version(library)
-        except PackageNotFoundError:
-            continue
-        if wrote.split(".")[:2] != here.split(".")[:2]:
-            yield f"{library} {wrote}", here
-
-
-def _is_here(library: str) -> bool:
-    """Whether a distribution is installed, or another one that brings its module."""
-    try:
-        version(library)
-    except PackageNotFoundError:
-        stem = _VARIANT.sub("", library.lower())
-        names = {_MODULES.get(library.lower(), stem), stem.replace("-", "_")}
-        return any(name.isidentifier() and find_spec(name) is not None for name in names)
-    return True
+def _has_module(library: str) -> bool:
+    """Whether another distribution brings its module."""
+    stem = _VARIANT.sub("", library.lower())
+    names = {_MODULES.get(library.lower(), stem), stem.replace("-", "_")}
+    return any(name.isidentifier() and find_spec(name) is not None for name in names)
