@@ -17,8 +17,6 @@ from syncnb.errors import ModelError, UntrustedDataError
 if TYPE_CHECKING:
     import numpy as np
 
-_HEADER = 64 * 1024  # bytes that numpy needs at most for a header that it takes
-
 
 class Npy:
     """Array <-> ``.npy``; dtype, shape and Fortran order survive, mapped into memory if wanted."""
@@ -164,7 +162,7 @@ def _again(dtype: np.dtype[Any]) -> Any:
 
 def _check_header(file: BinaryIO, size: int, how: Loading) -> None:
     """Compare what the header claims with the bytes that are there."""
-    header = read_header(_Head(file))  # type: ignore[arg-type]
+    header = read_header(file)
     if header.dtype.hasobject:
         raise UntrustedDataError(
             how.subject,
@@ -176,15 +174,3 @@ def _check_header(file: BinaryIO, size: int, how: Loading) -> None:
     there = size - file.tell()
     if claimed != there or not header.dtype.itemsize or min(header.shape, default=0) < 0:
         raise ValueError(f"it claims {claimed} bytes, {there} are there")
-
-
-class _Head:
-    """The start of a file, of which no header reads more than it may have."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int) -> bytes:
-        if size > _HEADER:
-            raise ValueError(f"its header claims {size} bytes")
-        return self._file.read(size)

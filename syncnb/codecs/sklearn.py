@@ -6,7 +6,7 @@ import io
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from traceback import walk_stack
 from typing import Any
@@ -26,7 +26,8 @@ from syncnb.errors import (
     UntrustedDataError,
 )
 
-_MANY = 100
+_MANY = 10  # more than the parts of a value whose places have a meaning
+_NUMBER = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": "0"}
 _NOTHING = "nothing"  # the file of an archive that stands for all of them
 _ELSEWHERE = ("catboost", "lightgbm", "xgboost")  # they derive from it, and have better formats
 
@@ -126,21 +127,24 @@ def _unknown(schema: Mapping[str, Any]) -> list[str]:
 
 def _slim(value: Any) -> Any:
     if isinstance(value, list):
-        return [_slim(one) for one in (value if len(value) < _MANY else _telling(value))]
+        return [_slim(one) for one in value] if len(value) < _MANY else _telling(value)
     if not isinstance(value, dict):
         return value
+    if _is_json(value) and not value["content"].startswith('"'):  # as names of generators do
+        return _NUMBER
     if value.get("__loader__") == "DictNode" and len(value["content"]) >= _MANY:
         content = {key: one for key, one in value["content"].items() if not _is_json(one)}
         value = {**value, "content": content}
-    slim = {key: _slim(one) for key, one in value.items()}
+    slim = {key: _slim(one) for key, one in value.items() if key != "__id__"}
     if isinstance(slim.get("file"), str):
         slim["file"] = _NOTHING
     return slim
 
 
-def _telling(values: Iterable[Any]) -> Iterator[Any]:
-    """What an audit of many values depends on; the types of a thousand keys are one."""
-    types = set()
+def _telling(values: Iterable[Any]) -> list[Any]:
+    """What an audit of many values depends on: the trees of a forest differ in numbers alone."""
+    types: set[Any] = set()
+    told: dict[str, Any] = {}
     for one in values:
         if isinstance(one, dict) and one.get("__loader__") == "TypeNode":
             name = tuple(one.items())
@@ -148,7 +152,9 @@ def _telling(values: Iterable[Any]) -> Iterator[Any]:
                 continue
             types.add(name)
         if not _is_json(one):
-            yield one
+            slim = _slim(one)
+            told.setdefault(json.dumps(slim), slim)
+    return list(told.values())
 
 
 def _is_json(value: Any) -> bool:

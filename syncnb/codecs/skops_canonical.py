@@ -98,7 +98,8 @@ def _gaps(dtype: np.dtype[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 def _nodes(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Every node of a schema, a node before its parts."""
-    nodes, left = [], [schema]
+    nodes: list[dict[str, Any]] = []
+    left: list[Any] = [schema]
     while left:
         found = left.pop()
         if type(found) is dict:  # as json makes them; in a vocabulary are a hundred thousand

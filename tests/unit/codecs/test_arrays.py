@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as stn
 
+from syncnb.codecs.npy import read_header
 from syncnb.errors import LoadError, ModelError, UntrustedDataError
 
 from .trips import read, refusal_within, trip, written
@@ -57,6 +58,39 @@ def test_any_named_arrays_come_back_bit_for_bit(arrays: dict[str, Any]) -> None:
     back = trip(arrays)
     assert list(back) == list(arrays)
     assert all(same(back[name], array) for name, array in arrays.items())
+
+
+@pytest.mark.filterwarnings("ignore:Stored array in format:UserWarning")
+@given(ANY)
+def test_header_is_read_as_numpy_reads_it(array: Any) -> None:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    file.seek(0)
+    header = read_header(file)
+    assert (header.shape, header.size) == (array.shape, array.nbytes)
+    assert header.dtype.str == array.dtype.str
+    assert len(file.read()) == array.nbytes
+
+
+@given(
+    st.binary(max_size=5) | st.sampled_from([b"', 'shape': (9,", b"[('a', '<i4'", b"(", b"O"]),
+    st.data(),
+)
+def test_odd_header_is_read_as_numpy_reads_it_or_refused(odd: bytes, data: st.DataObject) -> None:
+    """Something in it is another."""
+    file = io.BytesIO()
+    np.save(file, np.zeros((2, 3), "<i4,<f8" if data.draw(st.booleans()) else "<f8"))
+    text = file.getvalue()[10:128]
+    at = data.draw(st.integers(0, len(text)))
+    until = data.draw(st.integers(at, min(len(text), at + 8)))
+    text = text[:at] + odd + text[until:]
+    head = io.BytesIO(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    try:
+        shape, dtype = read_header(head)
+    except ValueError:
+        return
+    head.seek(8)
+    assert np.lib.format.read_array_header_1_0(head)[::2] == (shape, dtype)
 
 
 def test_order_of_memory_and_views_survive() -> None:

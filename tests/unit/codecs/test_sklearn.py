@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from scipy.sparse import csr_array
 from sklearn.cluster import DBSCAN, Birch, KMeans
 from sklearn.compose import ColumnTransformer
@@ -27,6 +28,7 @@ from sklearn.ensemble import (
     StackingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.feature_selection import SelectFromModel
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV
@@ -54,6 +56,10 @@ FOREST = RandomForestClassifier(n_estimators=5, random_state=0)
 TREE = "sklearn.tree._tree.Tree"
 
 
+class Own:
+    """Of somebody."""
+
+
 @pytest.mark.parametrize(
     ("model", "rows", "labels"),
     [
@@ -79,6 +85,12 @@ TREE = "sklearn.tree._tree.Tree"
         ),
         pytest.param(GridSearchCV(SVC(), {"C": [0.1, 1.0]}, cv=2), X, Y, id="search"),
         pytest.param(PCA(2), X, None, id="transformer"),
+        pytest.param(
+            FeatureUnion([
+                *((f"t{i}", FunctionTransformer([np.log1p, np.sin][i == 13])) for i in range(20)),
+                ("forest", SelectFromModel(FOREST)),
+            ]), abs(X), Y, id="many",
+        ),
     ],
 )  # fmt: skip
 def test_model_says_the_same_after_a_round_trip(
@@ -86,10 +98,14 @@ def test_model_says_the_same_after_a_round_trip(
 ) -> None:
     """Bit for bit, the probabilities too."""
     model.fit(rows, labels)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "this .* holds what skops", UserWarning)  # see below
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         name, path = written(model, tmp_path)
     assert name == "skops"
+    unknown = skops.io.get_untrusted_types(file=path)
+    assert [f"load(trusted={unknown!r})" in str(one.message) for one in told] == [True] * bool(
+        unknown
+    )
     loaded = read(name, path, trusted=True)
     assert type(loaded) is type(model)
     expected = said(name, model, rows)
@@ -164,6 +180,18 @@ def test_audit_is_in_words_for_publisher_and_receiver(tmp_path: Path) -> None:
         read(name, path)
     assert f"load(trusted=['{TREE}'])" in str(refused.value)
     assert read(name, path, trusted=[TREE]).predict(X[:1]) == FOREST.predict(X[:1])
+
+
+def test_odd_one_of_many_is_found_by_the_audit(tmp_path: Path) -> None:
+    """They are not looked at one by one where they differ in numbers alone."""
+    kinds = [StandardScaler(with_std=bool(i % 2)) for i in range(30)]
+    parts: list[Any] = [(f"s{i}", kind) for i, kind in enumerate(kinds)]
+    parts.insert(20, ("odd", FunctionTransformer(len, kw_args={"by": [1, Own()]})))
+    with pytest.warns(UserWarning, match="holds what skops does not vouch for") as told:
+        _, path = written(FeatureUnion(parts).fit(X), tmp_path)
+    unknown = skops.io.get_untrusted_types(file=path)
+    assert f"{__name__}.Own" in unknown
+    assert f"load(trusted={unknown!r})" in str(told[0].message)
 
 
 def test_refusal_names_all_that_has_to_be_trusted(tmp_path: Path) -> None:
