@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ def typed(value: Any) -> Any:
 def test_any_json_value_comes_back(value: Any) -> None:
     """Floats and integers to the last digit, keys in their order."""
     assert typed(trip(value)) == typed(value)
+
+
+@given(VALUES.filter(lambda value: type(value) is not str))
+def test_any_json_value_comes_back_where_the_service_is_not_installed(value: Any) -> None:
+    """Whose encoder is used where it is there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "msgspec", None)
+        assert typed(trip(value)) == typed(value)
 
 
 @given(TEXT)
