@@ -128,21 +128,21 @@ class Bench:
     size: int = 0
 
     def __post_init__(self) -> None:
-        self.node = self.fleet.node("node1")
+        self.cloud, self.node = self.fleet.cloud, self.fleet.node("node1")
         self.round = 0
         self.saved = self.folder / f"theirs{self.case.suffix}"
 
     def publish(self) -> None:
         """To nobody, so that no node is at work at the same time."""
         done = publish(
-            self.obj, "bench", f"ours{self.round}", dest_type="nobody", client=self.fleet.cloud,
+            self.obj, "bench", f"ours{self.round}", dest_type="nobody", client=self.cloud,
             archive=self.folder / f"archive{self.round}", **self.case.options,
         )  # fmt: skip
         self.size = done.manifest.size
 
     def save_and_upload(self) -> None:
         self.case.save(self.obj, self.saved)
-        url = f"{self.fleet.cloud.url}/api/v1/objects/{self.fleet.org_id}/bench/theirs{self.round}"
+        url = f"{self.cloud.url}/api/v1/objects/{self.fleet.org_id}/bench/theirs{self.round}"
         meta = {"objectType": "bench", "objectID": f"theirs{self.round}"}
         body = json.dumps({"meta": {**meta, "destinationType": "nobody"}})
         key = self._key("cloud")
@@ -154,7 +154,7 @@ class Bench:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             done = publish(
-                self.obj, "bench", "there", dest_type="edge", client=self.fleet.cloud,
+                self.obj, "bench", "there", dest_type="edge", client=self.cloud,
                 archive=False, **self.case.options,
             )  # fmt: skip
         done.wait("delivered", timeout=120)
@@ -178,7 +178,7 @@ class Bench:
         if hasattr(self, "loaded"):
             self.loaded.close()
         for name in ("ours", "theirs"):
-            _gone(self.fleet.cloud, f"{name}{self.round}")
+            _gone(self.cloud, f"{name}{self.round}")
         for path in self.folder.glob(f"*{self.round}"):
             shutil.rmtree(path)
         self.saved.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ class Onnx:
         if not isinstance(obj, bytes):
             _check(obj, data)
         path.write_bytes(data)
-        if _external(obj, path):
+        if _may_be_external(obj, data) and _external(obj, path):
             _pack(obj, path, path)  # there is nothing beside it, as the error says
 
     def load(self, path: Path, how: Loading) -> Any:
@@ -195,6 +195,14 @@ def _check(obj: Any, model: str | bytes) -> None:
         ) from error
 
 
+def _may_be_external(obj: Any, data: bytes) -> bool:
+    """False if onnx.checker has seen that no tensor lies elsewhere: it wants to know where.
+
+    It does not look at graphs for training.
+    """
+    return isinstance(obj, bytes) or bool(obj.training_info) or b"location" in data
+
+
 def _external(obj: Any, path: Path) -> bool:
     try:
         return has_external_data(path)
@@ -216,6 +224,12 @@ def _pack(obj: Any, source: Path, path: Path) -> None:
             "keep them in the folder of the model, and give its path",
         ) from error
     path.write_bytes(_serialized(model))
+    if _external(obj, path):  # a graph for training, of which onnx.load takes no notice
+        raise ModelError(
+            _subject(obj),
+            "it has weights for training in other files, or nobody says where",
+            "remove its training_info, or write them into the model",
+        )
 
 
 def _serialized(model: Any) -> bytes:

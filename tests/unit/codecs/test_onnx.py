@@ -171,6 +171,42 @@ def test_receiver_refuses_weights_in_the_folder_of_the_model(tmp_path: Path) -> 
     assert onnxruntime.InferenceSession(path).run(None, {"x": X})
 
 
+@pytest.mark.parametrize("place", ["initializer", "attribute", "sparse", "function", "training"])
+@pytest.mark.parametrize("key", [None, "other", "location"])
+def test_model_in_memory_whose_weights_are_elsewhere_is_refused(
+    tmp_path: Path, place: str, key: str | None
+) -> None:
+    """It says where, or not, or in another way: nobody who receives it could load it."""
+    weights = TensorProto(
+        name="w", data_type=TensorProto.FLOAT, dims=[2], data_location=TensorProto.EXTERNAL
+    )
+    if key is not None:
+        weights.external_data.add(key=key, value="w.bin")
+    indices = helper.make_tensor("i", TensorProto.INT64, [2], [0, 1])
+    sparse = helper.make_sparse_tensor(weights, indices, [2])
+    holder = {
+        "attribute": helper.make_node("Constant", [], ["c"], value=weights),
+        "sparse": helper.make_node("Constant", [], ["c"], sparse_value=sparse),
+    }.get(place)
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
+    nodes = [helper.make_node("Neg", ["x"], ["y"]), *([holder] if holder is not None else [])]
+    graph = helper.make_graph(
+        nodes, "g", values[:1], values[1:], [weights] if place == "initializer" else []
+    )
+    opset = helper.make_opsetid("", 20)
+    model = helper.make_model(graph, ir_version=10, opset_imports=[opset])
+    if place == "function":
+        constant = helper.make_node("Constant", [], ["b"], value=weights)
+        model.functions.append(helper.make_function("d", "F", [], ["b"], [constant], [opset]))
+        model.opset_import.append(helper.make_opsetid("d", 1))
+    if place == "training":
+        model.training_info.add().algorithm.initializer.append(weights)
+    with pytest.raises(
+        ModelError, match="stored externally|should be stored|for training in other"
+    ):
+        written(model, tmp_path)
+
+
 def tensors(model: Any) -> dict[str, Any]:
     """Every place of a model that holds a tensor; each is made and returned."""
     graph = model.graph
