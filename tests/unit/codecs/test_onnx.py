@@ -202,7 +202,7 @@ def test_model_in_memory_whose_weights_are_elsewhere_is_refused(
     if place == "training":
         model.training_info.add().algorithm.initializer.append(weights)
     with pytest.raises(
-        ModelError, match="stored externally|should be stored|for training in other"
+        ModelError, match=r"stored externally|should be stored|for training in other"
     ):
         written(model, tmp_path)
 
