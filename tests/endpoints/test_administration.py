@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +69,15 @@ def test_node_gets_everything_again(
     cloud.update_object(meta, data=b"x")
     wait_until(lambda: cloud.get_object_destinations(name, "a")[0].status == "delivered")
     known = cloud.watch_object_destinations(name, "a", wait=1).etag
-    edge.resend()
-    changed = cloud.watch_object_destinations(name, "a", etag=known, wait=20).items
-    assert [one.status for one in changed or ()] == ["delivering"]
+    with ThreadPoolExecutor(1) as pool:
+        watch = pool.submit(cloud.watch_object_destinations, name, "a", etag=known, wait=20)
+
+        def asked_again() -> bool:  # once more where the watch came after it was over
+            edge.resend()
+            return watch.done()
+
+        wait_until(asked_again, timeout=30)
+    assert [one.status for one in watch.result().items or ()] == ["delivering"]
     wait_until(lambda: cloud.get_object_destinations(name, "a")[0].status == "delivered")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pandas as pd
@@ -46,11 +45,7 @@ def test_missing_library_is_named_before_anything_is_fetched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The service is not even asked."""
-
-    def gone(library: str) -> str:
-        raise PackageNotFoundError(library)
-
-    monkeypatch.setattr(loading, "version", gone)
+    monkeypatch.setattr(loading, "versions", lambda libraries: {})
     monkeypatch.setattr(loading, "find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"frame/a .*pyarrow 22.0.0.*syncnb\[notebook"):
         update_of(pyarrow="22.0.0").load()
@@ -58,17 +53,13 @@ def test_missing_library_is_named_before_anything_is_fetched(
 
 def test_other_distribution_of_the_same_module_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as xgboost where xgboost-cpu wrote it."""
-
-    def gone(library: str) -> str:
-        raise PackageNotFoundError(library)
-
     asked: list[str] = []
 
     def found(name: str) -> str:
         asked.append(name)
         return name
 
-    monkeypatch.setattr(loading, "version", gone)
+    monkeypatch.setattr(loading, "versions", lambda libraries: {})
     monkeypatch.setattr(loading, "find_spec", found)
     with pytest.raises(ConnectionFailedError):  # it gets as far as the network
         update_of(pandas="3.0.0").load()
