@@ -114,11 +114,16 @@ def read_note(text: str | bytes | None, subject: str) -> dict[str, Any]:
 def make(module: Any, kind: str, params: Mapping[str, Any]) -> Any:
     """An estimator of a class of a library, with those of the settings that the class knows."""
     made = getattr(module, kind.rpartition(".")[2])()
-    usual = made.get_params()
+    return made.set_params(**known_settings(made, params)) if params else made
+
+
+def known_settings(model: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings of a note that an estimator knows, and that are not the machine's."""
+    usual = model.get_params()
     known = {k: v for k, v in params.items() if k in usual and k not in _OF_THE_MACHINE}
     if isinstance(params.get(_BESIDE), int):
         known[_BESIDE] = params[_BESIDE]
-    return made.set_params(**known)
+    return known
 
 
 def check_trees(left: Any, right: Any, sizes: Sequence[int] | Any, subject: str) -> None:

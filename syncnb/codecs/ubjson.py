@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import partial
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
+
+from syncnb.codecs.ubjson_shapes import Free, Like, Numbers, Shape
 
 _NUMBERS = {  # by the byte that marks them: how struct and numpy read them
     ord("i"): (Struct(">b"), ">i1"),
@@ -19,6 +22,7 @@ _NUMBERS = {  # by the byte that marks them: how struct and numpy read them
 _LENGTHS = {marker: _NUMBERS[marker][0] for marker in b"iUIlL"}
 _WORDS = {ord("T"): True, ord("F"): False, ord("Z"): None}
 _DEPTH = 64
+_SHAPES = 4  # that are known of objects which begin alike
 
 
 def parse(data: Any) -> Any:
@@ -26,13 +30,14 @@ def parse(data: Any) -> Any:
 
     Parameters
     ----------
-    data : bytes-like
-        Such as a mapped file; arrays of numbers stay in it.
+    data : bytes
+        Arrays of numbers stay in it.
 
     Returns
     -------
     object
-        dict, list, str, int, float, bool, None; `numpy.ndarray` for typed arrays of numbers.
+        dict, list, str, int, float, bool, None; `Numbers` for typed arrays of numbers, and `Like`
+        for objects of an array that hold some.
 
     Raises
     ------
@@ -49,22 +54,48 @@ def parse(data: Any) -> Any:
     {'a': 'hi'}
     """
     reader = _Reader(data)
-    value = reader.value(reader.byte(), 0)
+    try:
+        value = reader.value(reader.byte(), 0)
+    except struct.error:
+        raise ValueError(f"it ends at {len(data)}, in the middle of a number") from None
     if reader.at != len(data):
         raise ValueError(f"{len(data) - reader.at} bytes follow the document")
     return value
 
 
-# What an entry of an object begins with, its key, and how to read what follows.
-_Entry = tuple[bytes, str, Callable[[], Any]]
+class _Entry(NamedTuple):
+    """What an entry of an object begins with, and how to read what follows."""
+
+    start: bytes
+    size: int  # of it
+    key: str
+    form: Struct | None  # of the length of text and typed arrays
+    item: int  # bytes of each of these
+    make: Callable[..., Any]  # from these bytes; of anything else, at the place of the reader
+
+
+class _Alike:
+    """What is known of the objects of an array, for the next one."""
+
+    def __init__(self) -> None:
+        self.entries: list[_Entry] = []
+        self.prefix = 0  # bytes until the first number
+        self.shapes: dict[bytes, list[Shape]] = {}
+
+    def learn(self, shape: Shape, at: int) -> None:
+        """The newest first, and few, so that one object costs no more than some looks."""
+        if not self.shapes:
+            self.prefix = next(iter(shape.free.values()))[1] - shape.first
+        before = shape.data[at : at + self.prefix]
+        self.shapes[before] = [shape, *self.shapes.get(before, ())][:_SHAPES]
 
 
 class _Reader:
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: bytes) -> None:
         import numpy as np
 
         self.data, self.at, self.end = data, 0, len(data)
-        self.array = np.frombuffer
+        self.view = memoryview(data)
         self.types = {marker: np.dtype(name) for marker, (_, name) in _NUMBERS.items()}
 
     def byte(self) -> int:
@@ -89,21 +120,17 @@ class _Reader:
             raise ValueError(f"no length at {self.at - 1}")
         return form
 
-    def length(self, form: Struct) -> int:
+    def span(self, form: Struct, item: int) -> memoryview:
+        """What follows a length, in bytes."""
         at = self.at + form.size
-        if at > self.end:
-            raise ValueError(f"it ends at {self.end}, in the middle of a number")
         length: int = form.unpack_from(self.data, self.at)[0]
-        if not 0 <= length <= self.end - at:  # each item has a byte at least
+        self.at = at + length * item
+        if not at <= self.at <= self.end:
             raise ValueError(f"a length of {length} at {at} of {self.end}")
-        self.at = at
-        return length
+        return self.view[at : self.at]
 
     def text(self, form: Struct) -> str:
-        length = self.length(form)
-        at = self.at
-        self.at = at + length
-        return str(self.data[at : self.at], "utf-8", "surrogateescape")
+        return _text(self.span(form, 1))
 
     def value(self, marker: int, depth: int) -> Any:
         if marker == 91:  # [
@@ -118,45 +145,77 @@ class _Reader:
             return _WORDS[marker]
         raise ValueError(f"no value at {self.at - 1}")
 
-    def _object(self, depth: int, known: list[_Entry]) -> dict[str, Any]:
+    def _object(
+        self, depth: int, known: list[_Entry], free: list[Free] | None = None
+    ) -> dict[str, Any]:
         """One object; the entries of one before it are known, and it may add its own.
 
-        A model has a thousand trees whose entries are the same.
+        A model has a thousand trees whose entries are the same. What is a number or a typed array
+        is noted in `free`.
         """
         if depth > _DEPTH:
             raise ValueError("it nests too deeply")
         found: dict[str, Any] = {}
-        for start, key, read in known:
-            at = self.at + len(start)
-            if self.data[self.at : at] != start:
+        data, view, end, at = self.data, self.view, self.end, self.at
+        for entry in known:
+            start, size, key, form, item, make = entry
+            if data[at : at + size] != start:
                 break
-            if key in found:
-                raise ValueError(f"{key!r} is there twice")
-            self.at = at
-            found[key] = read()
+            at += size
+            if form is None:
+                self.at = at
+                found[key] = self._value_of(entry, free)
+                at = self.at
+                continue
+            length = form.unpack_from(data, at)[0]  # as `span`, which would take as long again
+            at += form.size
+            stop = at + length * item
+            if not at <= stop <= end:
+                raise ValueError(f"a length of {length} at {at} of {end}")
+            found[key] = make(view[at:stop])
+            if free is not None and make is not _text:
+                free.append((key, at, stop, found[key].dtype))
+            at = stop
+        self.at = at
+        like_it = len(found) == len(known)
         while self.at >= self.end or self.data[self.at] != 125:  # }
             entry = self._entry(depth)
-            if entry[1] in found:
-                raise ValueError(f"{entry[1]!r} is there twice")
-            if len(found) == len(known):
+            if entry.key in found:
+                raise ValueError(f"{entry.key!r} is there twice")
+            if like_it:
                 known.append(entry)
-            found[entry[1]] = entry[2]()
+            found[entry.key] = self._value_of(entry, free)
         self.at += 1
         return found
 
-    def _entry(self, depth: int) -> _Entry:
+    def _value_of(self, entry: _Entry, free: list[Free] | None) -> Any:
         start = self.at
+        if entry.form is None:
+            value, kind = entry.make(), None
+            if type(value) in (int, float):
+                start, kind = start + 1, _NUMBERS[self.data[start]][0]
+        else:
+            value = entry.make(self.span(entry.form, entry.item))
+            start, kind = start + entry.form.size, getattr(value, "dtype", None)
+        if free is not None and kind is not None:
+            free.append((entry.key, start, self.at, kind))
+        return value
+
+    def _entry(self, depth: int) -> _Entry:
+        start, form, item = self.at, None, 0
         key, marker = self.text(self.measure()), self.byte()
         if marker == 123:  # {
-            read: Callable[[], Any] = partial(self._object, depth + 1, [])
+            make: Callable[..., Any] = partial(self._object, depth + 1, [])
         elif marker == 91 and self.at < self.end and self.data[self.at] == 36:  # [$
-            read = partial(self._typed, *self._kind())
+            dtype, form = self._kind()
+            make, item = partial(Numbers, dtype), dtype.itemsize
         elif marker == 83:  # S
-            read = partial(self.text, self.measure())
+            make, form, item = _text, self.measure(), 1
         else:  # numbers are of one type or another, by their size
             self.at -= 1
-            read = partial(self._next, depth)
-        return bytes(self.data[start : self.at]), key, read
+            make = partial(self._next, depth)
+        before = self.data[start : self.at]
+        return _Entry(before, len(before), key, form, item, make)
 
     def _next(self, depth: int) -> Any:
         return self.value(self.byte(), depth)
@@ -166,20 +225,47 @@ class _Reader:
             raise ValueError("it nests too deeply")
         if self.at < self.end and self.data[self.at] == 36:  # $
             return self._typed(*self._kind())
-        marker, known = self.byte(), list[_Entry]()
+        marker, alike = self.byte(), _Alike()
         if marker == 35:  # #
-            length = self.length(self.measure())
-            return [self._item(self.byte(), depth, known) for _ in range(length)]
+            length = len(self.span(self.measure(), 1))  # each item has a byte at least
+            self.at -= length
+            return self._like_numbers(length) or [
+                self._item(self.byte(), depth, alike) for _ in range(length)
+            ]
         items = []
         while marker != 93:  # ]
-            items.append(self._item(marker, depth, known))
+            items.append(self._item(marker, depth, alike))
             marker = self.byte()
         return items
 
-    def _item(self, marker: int, depth: int, known: list[_Entry]) -> Any:
-        if marker == 123:  # {
-            return self._object(depth + 1, known)
-        return self.value(marker, depth)
+    def _like_numbers(self, length: int) -> list[Any]:
+        """Numbers of one type, each with its marker; nothing if they are anything else."""
+        marker = self.data[self.at : self.at + 1]
+        form = _NUMBERS.get(ord(marker)) if marker else None
+        if form is None:
+            return []
+        step = 1 + form[0].size
+        raw = self.data[self.at : self.at + length * step]
+        if raw[::step] != marker * length:
+            return []
+        self.at += len(raw)
+        return [value for (value,) in Struct(f">x{form[0].format[1:]}").iter_unpack(raw)]
+
+    def _item(self, marker: int, depth: int, alike: _Alike) -> Any:
+        if marker != 123:  # {
+            return self.value(marker, depth)
+        at = self.at
+        for shape in alike.shapes.get(self.data[at : at + alike.prefix], ()):
+            if shape.fits(at):
+                self.at = at + shape.size
+                return Like(shape, at)
+        free: list[Free] = []
+        found = self._object(depth + 1, alike.entries, free)
+        if not free:
+            return found
+        shape = Shape(self.data, at, self.at, found, free)
+        alike.learn(shape, at)
+        return Like(shape, at)
 
     def _kind(self) -> tuple[Any, Struct]:
         self.at += 1
@@ -188,9 +274,9 @@ class _Reader:
             raise ValueError(f"no typed array at {self.at}")
         return dtype, self.measure()
 
-    def _typed(self, dtype: Any, form: Struct) -> Any:
-        length = self.length(form)
-        at, self.at = self.at, self.at + length * dtype.itemsize
-        if self.at > self.end:
-            raise ValueError(f"{length} numbers at {at} of {self.end}")
-        return self.array(self.data, dtype, length, at)
+    def _typed(self, dtype: Any, form: Struct) -> Numbers:
+        return Numbers(dtype, self.span(form, dtype.itemsize))
+
+
+def _text(raw: memoryview) -> str:
+    return str(raw, "utf-8", "surrogateescape")

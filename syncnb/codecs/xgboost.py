@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from syncnb.codecs.boosting import KEY, check_kind, kind_of, make, note, read_note, unfitted
+from syncnb.codecs.boosting import (
+    KEY,
+    check_kind,
+    kind_of,
+    known_settings,
+    make,
+    note,
+    read_note,
+    unfitted,
+)  # fmt: skip
 from syncnb.codecs.naming import suffixed
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.codecs.xgboost_check import check_model
@@ -14,6 +24,8 @@ from syncnb.errors import LoadError, MissingDependencyError
 
 _BOOSTER = "xgboost.core.Booster"
 _NAMES = ("XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor")
+# What an estimator takes from the Booster when it is read.
+_OF_BOOSTER = {"objective", "booster", "base_score", "feature_types", "enable_categorical"}
 KINDS = (*(f"xgboost.sklearn.{name}" for name in _NAMES), _BOOSTER)
 
 
@@ -75,15 +87,30 @@ class XGBoost:
 
 
 def _read(xgboost: Any, path: Path, how: Loading) -> Any:
+    if how.type in KINDS and how.type != _BOOSTER:
+        model = make(xgboost, how.type, {})
+        with suppress(TypeError):  # it is another kind of estimator
+            model.load_model(path)
+            found = read_note(model.get_booster().attr(KEY), how.subject)
+            if found.get("class", how.type) == how.type:  # else it has to be read once more
+                return _finished(model, found)
     booster = xgboost.Booster()
     booster.load_model(path)
     found = read_note(booster.attr(KEY), how.subject)
-    kind = found.get("class") or how.type
+    kind = found.get("class")
     if kind not in KINDS or kind == _BOOSTER:
         booster.set_attr(**{KEY: None, "scikit_learn": None})
         return booster
-    model = make(xgboost, kind, found.get("params", {}))
+    model = make(xgboost, kind, {})
     model.load_model(path)
+    return _finished(model, found)
+
+
+def _finished(model: Any, found: Mapping[str, Any]) -> Any:
+    """With its settings; `set_params` would tell them to the Booster as well, which has its own."""
+    for name, value in known_settings(model, found.get("params", {})).items():
+        if name not in _OF_BOOSTER:
+            setattr(model, name, value)
     model.get_booster().set_attr(**{KEY: None})
     return model
 

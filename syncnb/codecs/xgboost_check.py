@@ -8,6 +8,7 @@ from typing import Any
 
 from syncnb.codecs.boosting import check_trees
 from syncnb.codecs.ubjson import parse
+from syncnb.codecs.ubjson_shapes import columns, lengths, one_of_each
 from syncnb.errors import LoadError, UntrustedDataError
 
 _NO_PARENT = (-1, (1 << 31) - 1)
@@ -15,6 +16,7 @@ _OF_NODES = (
     "right_children", "parents", "split_indices", "split_conditions", "split_type",
     "default_left", "base_weights", "loss_changes", "sum_hessian",
 )  # fmt: skip
+_NUMBERS = ("left_children", "parents", "right_children", "split_indices")
 _CATEGORIES = 1 << 24  # XGBoost's own limit: a category is a number in a 32-bit float
 
 
@@ -95,20 +97,30 @@ def _check_forest(model: dict[str, Any], features: int, outputs: int, subject: s
     _check_names_of_categories(model.get("cats"), features)
     if not trees:
         return
-    sizes = [len(tree["left_children"]) for tree in trees]
-    _check_sizes(trees, sizes, features)
-    left = np.concatenate([tree["left_children"] for tree in trees])
-    right = np.concatenate([tree["right_children"] for tree in trees])
-    parents = np.concatenate([tree["parents"] for tree in trees])
+    sizes, by_category = lengths(trees, "left_children"), lengths(trees, "categories_nodes")
+    *numbers, kind = columns(trees, (*_NUMBERS, "split_type"))
+    left, parents, right, split = map(_integers, _NUMBERS, numbers)
+    _check_sizes(trees, features)
     _want(bool(((left >= -1) & ((left < 0) == (right < 0))).all()), "a node has one child")
     _want(bool((right >= -1).all()), "a child is no node")
     _check_parents(parents, left, right, sizes)
-    split = np.concatenate([tree["split_indices"] for tree in trees])[left >= 0]
+    split = split[left >= 0]
     _want(bool(((split >= 0) & (split < features)).all()), "a node asks for a feature not there")
     check_trees(left, right, sizes, subject)
+    numeric = np.repeat(np.equal(by_category, 0), sizes)
+    _want(not kind[numeric].any(), "a node has no categories")
+    for tree, nodes, count in zip(trees, sizes, by_category, strict=True):
+        if count:
+            _check_categories(tree, nodes)
 
 
-def _check_parents(parents: Any, left: Any, right: Any, sizes: list[int]) -> None:
+def _integers(key: str, array: Any) -> Any:
+    """As this machine lays them out."""
+    _want(array.dtype.kind in "iu", f"{key} are no integers")
+    return array.astype("int64")
+
+
+def _check_parents(parents: Any, left: Any, right: Any, sizes: Sequence[int]) -> None:
     import numpy as np
 
     size = np.repeat(sizes, sizes)
@@ -122,24 +134,15 @@ def _check_parents(parents: Any, left: Any, right: Any, sizes: list[int]) -> Non
         _want(bool(same.all()), "a child has another parent")
 
 
-def _check_sizes(trees: Sequence[Mapping[str, Any]], sizes: Sequence[int], features: int) -> None:
-    import numpy as np
-
-    for tree, nodes in zip(trees, sizes, strict=True):
-        param = tree["tree_param"]
+def _check_sizes(trees: Sequence[Mapping[str, Any]], features: int) -> None:
+    for tree in one_of_each(trees):
+        param, nodes = tree["tree_param"], len(tree["left_children"])
         _want(int(param["num_nodes"]) == nodes > 0, "a tree has another number of nodes")
         _want(int(param["num_feature"]) in (0, features), "a tree is of other features")
         if int(param["size_leaf_vector"]) > 1:
             raise _VectorLeavesError
-    for key in _OF_NODES:
-        _want([len(tree[key]) for tree in trees] == sizes, f"{key} has another length")
-    numeric = []
-    for tree, nodes in zip(trees, sizes, strict=True):
-        if len(tree["categories_nodes"]):
-            _check_categories(tree, nodes)
-        else:
-            numeric.append(tree["split_type"])
-    _want(not numeric or not np.concatenate(numeric).any(), "a node has no categories")
+        for key in _OF_NODES:
+            _want(lengths([tree], key) == [nodes], f"{key} has another length")
 
 
 def _check_categories(tree: Mapping[str, Any], nodes: int) -> None:
@@ -173,13 +176,13 @@ def _check_names_of_categories(cats: dict[str, Any] | None, features: int) -> No
     _want(bool((np.diff(segments) >= 0).all()), "the categories go backwards")
     _want(segments[-1] == len(order), "the categories have another order")
     _want(len(cats["enc"]) == features, "the categories are of other features")
-    for i, column in enumerate(cats["enc"]):
+    for i, names in enumerate(cats["enc"]):
         size = int(segments[i + 1] - segments[i])
         own = order[segments[i] : segments[i + 1]]
         _want(bool((np.sort(own) == np.arange(size)).all()), "the categories have another order")
-        values = column["values"]
-        if "offsets" in column and len(column["offsets"]):  # strings, as Arrow lays them out
-            offsets = np.asarray(column["offsets"], dtype=np.int64)
+        values = names["values"]
+        if "offsets" in names and len(names["offsets"]):  # strings, as Arrow lays them out
+            offsets = np.asarray(names["offsets"], dtype=np.int64)
             _want(len(offsets) == size + 1 and offsets[0] == 0, "the names have another number")
             _want(bool((np.diff(offsets) >= 0).all()), "the names go backwards")
             _want(offsets[-1] == len(values), "the names are outside")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import subprocess
 import sys
 import warnings
@@ -244,6 +243,16 @@ def test_file_of_another_tool_is_a_booster_or_what_the_manifest_says(tmp_path: P
     assert type(read(codec, path)) is xgboost.Booster
     assert type(read(codec, path, "xgboost.sklearn.XGBClassifier")) is xgboost.XGBClassifier
     assert type(read(codec, path, "os.system")) is xgboost.Booster
+
+
+@pytest.mark.parametrize("kind", ["xgboost, numbers", "xgboost, forest of classes"])
+def test_the_note_of_a_file_is_right_where_its_manifest_is_not(kind: str, tmp_path: Path) -> None:
+    """With its settings."""
+    model = MODELS[kind][0]()
+    codec, path = write(model, tmp_path)
+    got = read(codec, path, "xgboost.sklearn.XGBClassifier")
+    assert type(got) is type(model)
+    assert got.n_estimators == model.n_estimators
     text = tmp_path / "m.lgb.txt"
     lightgbm.train({"verbose": -1}, lightgbm.Dataset(X, label=TWO), 2).save_model(text)
     plain = default_registry().for_format("lightgbm")
@@ -329,28 +338,6 @@ def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\n".join(lines))
     with pytest.raises(LoadError, match="circle"):
         read(codec, path)
-
-
-def ubjson(*entries: tuple[str, int]) -> bytes:
-    """An object of small numbers."""
-    return b"{%s}" % b"".join(b"U%c%sU%c" % (len(k), k.encode(), v) for k, v in entries)
-
-
-KEYS = st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 9)), max_size=5)
-
-
-@given(st.lists(KEYS, max_size=6))
-@example([[("A", 1), ("B", 2)], [("C", 1), ("D", 2), ("A", 3)], [("A", 1), ("B", 2), ("A", 7)]])
-def test_an_object_is_read_as_if_none_had_been_before_it(
-    objects: list[list[tuple[str, int]]],
-) -> None:
-    """Keys that are there twice are refused, since another reader may take the other value."""
-    data = b"[%s]" % b"".join(ubjson(*entries) for entries in objects)
-    if any(len(dict(entries)) < len(entries) for entries in objects):
-        with pytest.raises(ValueError, match="is there twice"):
-            parse(data)
-    else:
-        assert parse(data) == [dict(entries) for entries in objects]
 
 
 NUMBERS_AND_NONE = st.one_of(
@@ -483,18 +470,9 @@ def test_ubjson_is_read_as_xgboost_writes_it(tmp_path: Path) -> None:
     got = parse(bytes(booster.save_raw("ubj")))
     trees = [found["learner"]["gradient_booster"]["model"]["trees"] for found in (wanted, got)]
     for one, other in zip(*trees, strict=True):
-        assert list(one["left_children"]) == list(other["left_children"])
+        for key, value in one.items():
+            same = (
+                np.allclose(value, other[key]) if isinstance(value, list) else value == other[key]
+            )
+            assert same, key
         assert one["tree_param"] == other["tree_param"]
-
-
-def test_ubjson_refuses_random_bytes() -> None:
-    """With an error, in bounded time."""
-    draw = random.Random(0)
-    for _ in range(500):
-        letters = bytes(draw.choice(b"{}[]$#LlUiISTFZ\x00\x01\x02\xff") for _ in range(60))
-        try:
-            parse(letters)
-        except ValueError:
-            continue
-    with pytest.raises(ValueError, match="deep"):
-        parse(b"[" * 100_000)
