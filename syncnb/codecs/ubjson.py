@@ -22,7 +22,9 @@ _NUMBERS = {  # by the byte that marks them: how struct and numpy read them
 _LENGTHS = {marker: _NUMBERS[marker][0] for marker in b"iUIlL"}
 _WORDS = {ord("T"): True, ord("F"): False, ord("Z"): None}
 _DEPTH = 64
+_PREFIX = 64  # bytes by which shapes are looked up
 _SHAPES = 4  # that are known of objects which begin alike
+_MOST_SHAPES = 10_000  # of a document; each takes as much memory as a few objects
 
 
 def parse(data: Any) -> Any:
@@ -67,7 +69,6 @@ class _Entry(NamedTuple):
     """What an entry of an object begins with, and how to read what follows."""
 
     start: bytes
-    size: int  # of it
     key: str
     form: Struct | None  # of the length of text and typed arrays
     item: int  # bytes of each of these
@@ -79,14 +80,26 @@ class _Alike:
 
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
-        self.prefix = 0  # bytes until the first number
+        self.prefix = 0  # bytes of each, until the first number
         self.shapes: dict[bytes, list[Shape]] = {}
 
-    def learn(self, shape: Shape, at: int) -> None:
-        """The newest first, and few, so that one object costs no more than some looks."""
+    def shape_at(self, data: bytes, at: int) -> Shape | None:
+        """That of the object that lies there; it is the first to be tried from now on.
+
+        So a shape that is large is tried in vain no oftener than it occurs, times `_SHAPES`.
+        """
+        shapes = self.shapes.get(data[at : at + self.prefix], [])
+        for number, shape in enumerate(shapes):
+            if shape.fits(at):
+                shapes.insert(0, shapes.pop(number))
+                return shape
+        return None
+
+    def learn(self, shape: Shape) -> None:
+        """What lies at its first object; the oldest of those that begin alike is forgotten."""
         if not self.shapes:
-            self.prefix = next(iter(shape.free.values()))[1] - shape.first
-        before = shape.data[at : at + self.prefix]
+            self.prefix = min(next(iter(shape.free.values()))[1] - shape.first, _PREFIX)
+        before = shape.data[shape.first : shape.first + self.prefix]
         self.shapes[before] = [shape, *self.shapes.get(before, ())][:_SHAPES]
 
 
@@ -94,7 +107,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         import numpy as np
 
-        self.data, self.at, self.end = data, 0, len(data)
+        self.data, self.at, self.end, self.shapes = data, 0, len(data), 0
         self.view = memoryview(data)
         self.types = {marker: np.dtype(name) for marker, (_, name) in _NUMBERS.items()}
 
@@ -156,27 +169,11 @@ class _Reader:
         if depth > _DEPTH:
             raise ValueError("it nests too deeply")
         found: dict[str, Any] = {}
-        data, view, end, at = self.data, self.view, self.end, self.at
         for entry in known:
-            start, size, key, form, item, make = entry
-            if data[at : at + size] != start:
+            if not self.data.startswith(entry.start, self.at):
                 break
-            at += size
-            if form is None:
-                self.at = at
-                found[key] = self._value_of(entry, free)
-                at = self.at
-                continue
-            length = form.unpack_from(data, at)[0]  # as `span`, which would take as long again
-            at += form.size
-            stop = at + length * item
-            if not at <= stop <= end:
-                raise ValueError(f"a length of {length} at {at} of {end}")
-            found[key] = make(view[at:stop])
-            if free is not None and make is not _text:
-                free.append((key, at, stop, found[key].dtype))
-            at = stop
-        self.at = at
+            self.at += len(entry.start)
+            found[entry.key] = self._value_of(entry, free)
         like_it = len(found) == len(known)
         while self.at >= self.end or self.data[self.at] != 125:  # }
             entry = self._entry(depth)
@@ -214,8 +211,7 @@ class _Reader:
         else:  # numbers are of one type or another, by their size
             self.at -= 1
             make = partial(self._next, depth)
-        before = self.data[start : self.at]
-        return _Entry(before, len(before), key, form, item, make)
+        return _Entry(self.data[start : self.at], key, form, item, make)
 
     def _next(self, depth: int) -> Any:
         return self.value(self.byte(), depth)
@@ -255,16 +251,17 @@ class _Reader:
         if marker != 123:  # {
             return self.value(marker, depth)
         at = self.at
-        for shape in alike.shapes.get(self.data[at : at + alike.prefix], ()):
-            if shape.fits(at):
-                self.at = at + shape.size
-                return Like(shape, at)
+        shape = alike.shape_at(self.data, at)
+        if shape is not None:
+            self.at = at + shape.size
+            return Like(shape, at)
         free: list[Free] = []
         found = self._object(depth + 1, alike.entries, free)
-        if not free:
+        if not free or self.shapes >= _MOST_SHAPES:
             return found
+        self.shapes += 1
         shape = Shape(self.data, at, self.at, found, free)
-        alike.learn(shape, at)
+        alike.learn(shape)
         return Like(shape, at)
 
     def _kind(self) -> tuple[Any, Struct]:

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from syncnb.codecs.ubjson import parse
-from syncnb.codecs.ubjson_shapes import Numbers, columns, lengths
+from syncnb.codecs.ubjson import _Alike, _Reader, parse
+from syncnb.codecs.ubjson_shapes import Like, Numbers, Shape, columns, lengths
 
 
 def ubjson(*entries: tuple[str, int]) -> bytes:
@@ -54,6 +54,7 @@ def ubjson_value(value: Any) -> bytes:
     return b"U%c" % value if value < 256 else b"l" + value.to_bytes(4, "big")
 
 
+LONG = [0] * 250  # with its markers 500 bytes and more
 VALUES = st.one_of(
     st.integers(0, 1000),
     st.text("ab", max_size=2),
@@ -127,3 +128,43 @@ def test_a_number_is_no_array(others: list[dict[str, Any]]) -> None:
     objects = parse(ubjson_value([*others, {"A": 3}]))
     with pytest.raises(ValueError, match="dimension"):
         columns(objects, ("A",))
+
+
+def test_a_large_object_makes_no_small_one_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it comes first or later, a thousand small ones that begin alike look at it twice."""
+    looked: list[int] = []
+    fits = Shape.fits
+
+    def counted(shape: Shape, at: int) -> bool:
+        looked.append(shape.size)
+        return fits(shape, at)
+
+    monkeypatch.setattr(Shape, "fits", counted)
+    small, large = {"A": np.zeros(1, "uint8")}, {"A": np.zeros(1, "uint8"), "B": LONG}
+    for first in ([large], [small, large]):
+        looked.clear()
+        objects = [*first, *[small] * 1000]
+        items = b"".join(map(ubjson_value, [*objects, LONG]))  # there is room for a large one
+        assert plain(parse(b"[%s]" % items)) == plain([*objects, LONG])
+        assert sum(size > 500 for size in looked) <= 2
+
+
+def test_what_is_known_of_objects_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of those that are all different, no more is kept than of a few."""
+    monkeypatch.setattr("syncnb.codecs.ubjson._MOST_SHAPES", 5)
+    objects = [{"A": np.zeros(size, "uint8")} for size in range(20)]
+    found = parse(ubjson_value(objects))
+    assert plain(found) == plain(objects)
+    assert sum(isinstance(one, Like) for one in found) == 5
+
+
+@pytest.mark.parametrize("entry", [b"U\x01ASl%s%sU\x01BU\x05", b"l%s%sU\x05"])
+def test_long_text_before_the_first_number_is_not_compared_each_time(entry: bytes) -> None:
+    """Neither as a value nor as a key: what objects are looked up by stays short."""
+    text = b"t" * 100_000
+    data = b"[{%s}{U\x01CU\x07}]" % (entry % (len(text).to_bytes(4, "big"), text))
+    reader, alike = _Reader(data), _Alike()
+    reader.at = 2
+    assert isinstance(reader._item(123, 0, alike), Like)
+    assert 0 < alike.prefix < 100
+    assert all(len(before) < 100 for before in alike.shapes)
