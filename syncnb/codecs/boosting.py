@@ -111,10 +111,9 @@ def read_note(text: str | bytes | None, subject: str) -> dict[str, Any]:
     raise LoadError(subject, "its note of syncnb is damaged", "publish it again")
 
 
-def make(module: Any, kind: str, params: Mapping[str, Any]) -> Any:
-    """An estimator of a class of a library, with those of the settings that the class knows."""
-    made = getattr(module, kind.rpartition(".")[2])()
-    return made.set_params(**known_settings(made, params)) if params else made
+def make(module: Any, kind: str) -> Any:
+    """An estimator of a class of a library, as the class makes it."""
+    return getattr(module, kind.rpartition(".")[2])()
 
 
 def known_settings(model: Any, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from syncnb.codecs.boosting import KEY, check_kind, kind_of, make, note, read_note, unfitted
+from syncnb.codecs.boosting import (
+    KEY,
+    check_kind,
+    kind_of,
+    known_settings,
+    make,
+    note,
+    read_note,
+    unfitted,
+)
 from syncnb.codecs.lightgbm_check import END, check_model
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.errors import LoadError, MissingDependencyError, ModelError
@@ -118,7 +127,8 @@ def _more(obj: Any) -> dict[str, Any]:
 
 def _estimator(lightgbm: Any, booster: Any, found: dict[str, Any]) -> Any:
     """The estimator around a Booster; LightGBM has no call for that."""
-    made = make(lightgbm, found["class"], found["params"])
+    made = make(lightgbm, found["class"])
+    made.set_params(**known_settings(made, found["params"]))
     made._Booster = booster
     made._n_features = made._n_features_in = booster.num_feature()
     made._fitted_with_feature_names = bool(found["named"])

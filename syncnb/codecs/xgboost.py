@@ -88,7 +88,7 @@ class XGBoost:
 
 def _read(xgboost: Any, path: Path, how: Loading) -> Any:
     if how.type in KINDS and how.type != _BOOSTER:
-        model = make(xgboost, how.type, {})
+        model = make(xgboost, how.type)
         with suppress(TypeError):  # it is another kind of estimator
             model.load_model(path)
             found = read_note(model.get_booster().attr(KEY), how.subject)
@@ -101,7 +101,7 @@ def _read(xgboost: Any, path: Path, how: Loading) -> Any:
     if kind not in KINDS or kind == _BOOSTER:
         booster.set_attr(**{KEY: None, "scikit_learn": None})
         return booster
-    model = make(xgboost, kind, {})
+    model = make(xgboost, kind)
     model.load_model(path)
     return _finished(model, found)
 
