@@ -32,7 +32,7 @@ def _run(service: Running, folder: Path, who: str, *options: str) -> None:
 
 def test_service_answers_as_it_describes(service: Running, tmp_path: Path) -> None:
     """A few hundred calls of each operation that the description leads to."""
-    _run(service, tmp_path, "admin", "--max-examples", "6", "--seed", "1")
+    _run(service, tmp_path, "admin", "--max-examples", "10", "--seed", "1")
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ from tests.model.model import Name
 from tests.model.world import World
 
 _SHORT = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,
@@ -26,7 +26,7 @@ _SHORT = settings(
 
 
 def test_all_sides_agree_in_the_end() -> None:
-    """Twenty-five stories of up to fifty acts, the same ones every time."""
+    """Forty stories of up to fifty acts, the same ones every time."""
     run_state_machine_as_test(Stories, settings=_SHORT)
 
 
