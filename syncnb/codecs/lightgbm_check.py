@@ -12,10 +12,14 @@ from syncnb.codecs.boosting import check_trees
 from syncnb.errors import LoadError
 
 _OF_NUMBERS = b"0123456789+-.eEinfa "  # no "_" and no "+" before, which only Python takes
+_OF_INTEGERS = b"0123456789- "
 _NODES = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 _NODES_IF_THERE = ("split_gain", "internal_value", "internal_weight", "internal_count")
 _LEAVES_IF_THERE = ("leaf_weight", "leaf_count", "leaf_const", "num_features")
 _FLAGS = (b"average_output",)  # of a random forest
+_SOMETIMES = ("cat_boundaries", "cat_threshold", "is_linear", "leaf_features", "leaf_coeff")
+_ALWAYS = ("Tree", "num_leaves", "num_cat", "leaf_value", "shrinkage")
+_OF_A_TREE = {*_ALWAYS, *_SOMETIMES, *_NODES, *_NODES_IF_THERE, *_LEAVES_IF_THERE}
 _PARAMETER = re.compile(rb"\[[a-z_0-9]+: [ -~\x80-\xff]*\]")
 _TOGETHER = 1 << 18  # bytes of trees that are looked at together
 END = b"\nend of parameters\n"
@@ -56,22 +60,25 @@ def _check_text(data: mmap.mmap, subject: str) -> None:
     at = data.find(b"\n\n") + 2
     _want(data[:5] == b"tree\n" and at > 1, "it does not begin with a tree's head")
     head = _fields(data[len(b"tree\n") : at])
-    features, outputs = int(head["max_feature_idx"]) + 1, int(head["num_tree_per_iteration"])
+    _want("Tree" not in head, "a tree stands in its head")
+    features, outputs = _whole(head["max_feature_idx"]) + 1, _whole(head["num_tree_per_iteration"])
     _want(0 < features <= len(data) and 0 < outputs <= len(data), "its numbers are no numbers")
-    _want(int(head["num_class"]) in (1, outputs), "its classes are not its outputs")
-    _want(0 <= int(head.get("label_index", 0)) <= features, "its label is no column")
+    _want(_whole(head["num_class"]) in (1, outputs), "its classes are not its outputs")
+    _want(_whole(head.get("label_index", b"0")) <= features, "its label is no column")
     for key in ("feature_names", "feature_infos"):
         _want(len(head[key].split(b" ")) == features, f"{key} are not {features}")
     if head.get("monotone_constraints"):
         _want(_count(head["monotone_constraints"]) == features, "the constraints are of others")
-    sizes = [int(size) for size in head["tree_sizes"].split()]
+    sizes = [_whole(size) for size in head["tree_sizes"].split(b" ")]
     _want(len(sizes) % outputs == 0, "it has no whole number of rounds")
     trees, waiting = [], 0
     for index, size in enumerate(sizes):
         _want(0 < size <= len(data) - at, "a tree is cut off")
         text = data[at : at + size]
         _want(text.startswith(b"Tree=%d\n" % index), f"tree {index} is not where it should be")
+        _want(text.endswith(b"\n\n"), f"tree {index} has no end")
         trees.append(_fields(text))
+        _want(trees[-1].keys() <= _OF_A_TREE, f"tree {index} has fields that trees have not")
         at += size
         waiting += size
         if waiting > _TOGETHER or index == len(sizes) - 1:
@@ -93,17 +100,16 @@ def _check_trees(trees: Sequence[Mapping[str, bytes]], features: int, subject: s
     """Refuse trees that lie; numpy takes little longer for many of them than for one."""
     import numpy as np
 
-    leaves = [int(tree["num_leaves"]) for tree in trees]
+    leaves = [_whole(tree["num_leaves"]) for tree in trees]
     _want(min(leaves) > 0, "a tree has no leaves")
     _check_lengths(trees, leaves)
     for tree, count in zip(trees, leaves, strict=True):
-        shrinkage, is_linear = tree.get("shrinkage", b""), tree.get("is_linear", b"0")
-        _want(len(shrinkage) < 32 and len(is_linear) < 32, "it is long")
-        linear = int(is_linear)
+        _want(len(tree.get("shrinkage", b"")) < 32, "its shrinkage is long")
+        linear = _whole(tree.get("is_linear", b"0"))
         _want(linear in (0, 1), "is_linear is neither 0 nor 1")
         if linear:
             _check_linear(tree, count, features)
-    by_category = [int(tree["num_cat"]) for tree in trees]
+    by_category = [_whole(tree["num_cat"]) for tree in trees]
     grown = [at for at, count in enumerate(leaves) if count > 1]
     if not grown:
         return
@@ -172,11 +178,13 @@ def _check_linear(tree: Mapping[str, bytes], leaves: int, features: int) -> None
 
 
 def _fields(text: bytes) -> dict[str, bytes]:
+    """The fields up to the blank line that ends them, where LightGBM stops reading."""
+    _want(b"\r" not in text, "it holds a CR, which ends a line for LightGBM")
     found: dict[str, bytes] = {}
-    for line in text.split(b"\n"):
+    for line in text.rstrip(b"\n").split(b"\n"):
         key, equals, value = line.partition(b"=")
         name = key.decode("ascii")
-        if not (equals and name) and line and line not in _FLAGS:
+        if not (equals and name.isidentifier()) and line not in _FLAGS:
             raise ValueError(f"{line[:80]!r} is no field")
         if name in found:
             raise ValueError(f"{name} is there twice")
@@ -227,14 +235,21 @@ def _counted_integers(lines: Sequence[bytes]) -> Any:
     import numpy as np
 
     text = b" ".join(lines)
-    _want(not text.translate(None, b"0123456789- "), "an integer is none")
+    _want(not text.translate(None, _OF_INTEGERS), "an integer is none")
     return np.fromstring(text, dtype=np.int64, sep=" ")
 
 
 def _integers(value: bytes) -> Any:
     import numpy as np
 
+    _want(not value.translate(None, _OF_INTEGERS), "an integer is none")
     return np.array(value.split(), dtype=np.int64)
+
+
+def _whole(value: bytes) -> int:
+    """A number as LightGBM reads it too; Python would also take `1_0` and `+10`."""
+    _want(value.isdigit() and len(value) < 19, f"{value[:32]!r} is no whole number")
+    return int(value)
 
 
 def _want(right: bool, otherwise: str) -> None:

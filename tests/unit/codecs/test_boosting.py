@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -364,6 +365,14 @@ def test_numbers_of_lightgbm_are_those_that_python_reads(lines: list[str]) -> No
         assert _counts(data) == wanted
 
 
+def _resized(text: str, shift: int) -> str:
+    """The model whose last tree has grown by so many bytes."""
+    head, sizes, rest = text.partition("tree_sizes=")
+    line, _, body = rest.partition("\n")
+    *others, last = line.split(" ")
+    return f"{head}{sizes}{' '.join([*others, str(int(last) + shift)])}\n{body}"
+
+
 @pytest.mark.parametrize(
     ("key", "number", "reason"),
     [
@@ -386,11 +395,48 @@ def test_forged_number_of_a_tree_is_refused(
     start = data.rindex(f"\n{key}=") + len(key) + 2
     end = data.index(" ", start)
     forged = data[:start] + number + data[end:]
-    shift = len(forged) - len(data)
-    head, sizes, rest = forged.partition("tree_sizes=")
-    line, _, body = rest.partition("\n")
-    *others, last = line.split(" ")
-    path.write_text(f"{head}{sizes}{' '.join([*others, str(int(last) + shift)])}\n{body}")
+    path.write_text(_resized(forged, len(forged) - len(data)))
+    with pytest.raises(LoadError, match=reason):
+        read(codec, path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("\nshrinkage=", "\nleaf_features=1\rnum_cat=1\nshrinkage=", "a CR"),
+        ("\nshrinkage=", "\nextra=1\nshrinkage=", "fields that trees have not"),
+        ("\nshrinkage=", "\n\nshrinkage=", "is no field"),
+        ("\n\nend of trees", "end of trees", "has no end"),
+        ("\nnum_leaves=", "\nnum_leaves=+", "is no whole number"),
+        ("\nnum_cat=0", "\nnum_cat=0_0", "is no whole number"),
+    ],
+)
+def test_tree_that_lightgbm_would_read_otherwise_is_refused(
+    old: str, new: str, reason: str, tmp_path: Path
+) -> None:
+    """What is looked at must be what is read: lines end, trees end and numbers are as there."""
+    codec, path = write(MODELS["lightgbm, true or false"][0](), tmp_path)
+    before, _, after = path.read_text().rpartition(old)
+    path.write_bytes(_resized(before + new + after, len(new) - len(old)).encode())
+    with pytest.raises(LoadError, match=reason):
+        read(codec, path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (r"\ntree_sizes=", r"\nTree=0\ntree_sizes=", "a tree stands in its head"),
+        (r"\ntree_sizes=", r"\n Tree=0\ntree_sizes=", "is no field"),
+        (r"\nmax_feature_idx=", r"\nmax_feature_idx=+", "is no whole number"),
+        (r"\ntree_sizes=", r"\ntree_sizes=+", "is no whole number"),
+        (r"\ntree_sizes=[^\n]*", r"\ntree_sizes=", "is no whole number"),
+    ],
+)
+def test_head_that_lightgbm_would_read_otherwise_is_refused(
+    old: str, new: str, reason: str, tmp_path: Path
+) -> None:
+    codec, path = write(MODELS["lightgbm, true or false"][0](), tmp_path)
+    path.write_text(re.sub(old, new, path.read_text(), count=1))
     with pytest.raises(LoadError, match=reason):
         read(codec, path)
 
