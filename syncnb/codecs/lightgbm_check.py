@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ _FLAGS = (b"average_output",)  # of a random forest
 _SOMETIMES = ("cat_boundaries", "cat_threshold", "is_linear", "leaf_features", "leaf_coeff")
 _ALWAYS = ("Tree", "num_leaves", "num_cat", "leaf_value", "shrinkage")
 _OF_A_TREE = {*_ALWAYS, *_SOMETIMES, *_NODES, *_NODES_IF_THERE, *_LEAVES_IF_THERE}
+_NOT_ZERO = re.compile(rb"[-+.0]*[1-9]")
 _PARAMETER = re.compile(rb"\[[a-z_0-9]+: [ -~\x80-\xff]*\]")
 _TOGETHER = 1 << 18  # bytes of trees that are looked at together
 END = b"\nend of parameters\n"
@@ -57,12 +60,13 @@ def check_model(path: Path, subject: str) -> None:
 
 def _check_text(data: mmap.mmap, subject: str) -> None:
     _want(data.find(b"\0") < 0, "it holds a NUL, where LightGBM would stop or never end")
+    _want(data.find(b"\r") < 0, "it holds a CR, which ends a line for LightGBM")
     at = data.find(b"\n\n") + 2
     _want(data[:5] == b"tree\n" and at > 1, "it does not begin with a tree's head")
-    head = _fields(data[len(b"tree\n") : at])
+    head = _fields(data[len(b"tree\n") : at], _FLAGS)
     _want("Tree" not in head, "a tree stands in its head")
     features, outputs = _whole(head["max_feature_idx"]) + 1, _whole(head["num_tree_per_iteration"])
-    _want(0 < features <= len(data) and 0 < outputs <= len(data), "its numbers are no numbers")
+    _want(features <= len(data) and 0 < outputs <= len(data), "its numbers are no numbers")
     _want(_whole(head["num_class"]) in (1, outputs), "its classes are not its outputs")
     _want(_whole(head.get("label_index", b"0")) <= features, "its label is no column")
     for key in ("feature_names", "feature_infos"):
@@ -87,12 +91,13 @@ def _check_text(data: mmap.mmap, subject: str) -> None:
     _want(data[at : at + 13] == b"end of trees\n", "the end of the trees is missing")
     end = data.find(END, at)
     _want(end >= 0, "the end is missing")
-    _check_parameters(data[at + 13 : end])
+    _check_parameters(data[at + 12 : end])
 
 
 def _check_parameters(text: bytes) -> None:
-    lines = text.partition(b"\nparameters:\n")[2].split(b"\n")
-    for line in lines:
+    before, _, parameters = text.partition(b"\nparameters:\n")
+    _want(b"parameters:" not in before, "its parameters begin twice")
+    for line in parameters.split(b"\n"):
         _want(not line or _PARAMETER.fullmatch(line) is not None, f"{line[:80]!r} is no parameter")
 
 
@@ -171,20 +176,25 @@ def _check_linear(tree: Mapping[str, bytes], leaves: int, features: int) -> None
     used = _integers(tree["leaf_features"]) if int(sizes.sum()) else _integers(b"")
     _want(len(used) == int(sizes.sum()), "leaf_features have another length")
     _want(bool(((used >= 0) & (used < features)).all()), "a leaf asks for a feature not there")
-    _want(
-        _count(b" ".join(tree["leaf_coeff"].split())) == len(used),
-        "leaf_coeff has another length",
-    )
+    factors = b" ".join(filter(None, tree["leaf_coeff"].split(b" ")))
+    _want(_count(factors) == len(used), "leaf_coeff has another length")
+    for number in filter(None, (tree["leaf_const"] + b" " + factors).split(b" ")):
+        _want(_has_double(number), f"{number[:32]!r} is too large or too small")
 
 
-def _fields(text: bytes) -> dict[str, bytes]:
+def _has_double(number: bytes) -> bool:
+    """Whether `std::stod` takes it, which throws where others round to 0 or to infinity."""
+    normal = sys.float_info.min < abs(float(number)) < math.inf
+    return normal or not _NOT_ZERO.match(number)
+
+
+def _fields(text: bytes, flags: Sequence[bytes] = ()) -> dict[str, bytes]:
     """The fields up to the blank line that ends them, where LightGBM stops reading."""
-    _want(b"\r" not in text, "it holds a CR, which ends a line for LightGBM")
     found: dict[str, bytes] = {}
     for line in text.rstrip(b"\n").split(b"\n"):
         key, equals, value = line.partition(b"=")
         name = key.decode("ascii")
-        if not (equals and name.isidentifier()) and line not in _FLAGS:
+        if not (equals and name.isidentifier()) and line not in flags:
             raise ValueError(f"{line[:80]!r} is no field")
         if name in found:
             raise ValueError(f"{name} is there twice")
