@@ -9,7 +9,7 @@ small: the same with objects of some KB, where a call costs what it costs
 One line of JSON a figure, and a table of the ratios at the end. In memory, `ratio` is that of the
 peaks, interpreter and libraries included; each is measured in a process of its own. In time, it is
 the median of the ratios of rounds that do both in turn, in one process, with the disk at rest
-before each. `--only WORD` measures the formats with that word in their name.
+and no garbage before each. `--only WORD` measures the formats with that word in their name.
 
 `publish` is as it is by default: it also checks the object, computes the digest for the manifest,
 keeps the bytes in the local archive, durably, and returns when the service has all. curl sends
@@ -42,7 +42,7 @@ from syncnb import Cache, LocalFleet, SyncServiceClient, Update, publish
 ROWS, COLUMNS = 10_000_000, 10
 BOUND = 1.3  # of memory
 TIME_BOUND = 1.2
-ROUNDS = 5
+ROUNDS = 10  # even, so that each of the two is first as often as the other
 
 MAKE = f"""
 import numpy as np, pandas as pd
@@ -205,6 +205,7 @@ def in_turn(bench: Bench, ours: Callable[[], None], theirs: Callable[[], None]) 
         seconds = {}
         for work in (ours, theirs) if turn % 2 else (theirs, ours):
             os.sync()
+            gc.collect()  # else the second profits from what the collector learnt of the first
             started = time.perf_counter()
             work()
             seconds[work] = time.perf_counter() - started
