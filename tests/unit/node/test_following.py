@@ -205,7 +205,8 @@ def test_version_is_consumed_only_when_it_is_in_use(
         second = put(fleet, name, b"v2")
         assert checking.wait(20)
         assert follower.model == b"v1"
-        assert status_at(second) == "delivered"
+        assert fleet.node("node1").get_object_status(name, "a") == "completelyReceived"
+        wait_until(lambda: status_at(second) == "delivered")
         go_on.set()
         wait_until(lambda: follower.model == b"v2" and status_at(second) == "consumed")
 
@@ -311,6 +312,7 @@ def test_other_objects_of_the_type_are_left_alone(fleet: LocalFleet) -> None:
     """They may be another program's."""
     name, node = fresh(), fleet.node("node1")
     other = publish(b"other", name, "b", dest_type="edge", client=fleet.cloud)
+    other.wait("delivered", timeout=20)
     put(fleet, name, b"mine")
     assert current("a", object_type=name, client=node) == b"mine"
     assert status_at(other) == "delivered"
