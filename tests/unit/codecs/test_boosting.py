@@ -16,11 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from syncnb.codecs import Codec, Loading, Predicts, default_registry
-from syncnb.codecs.lightgbm_check import _count, _counts
 from syncnb.codecs.ubjson import parse
 from syncnb.errors import LoadError, ModelError, UnfittedModelError, UntrustedDataError
 
@@ -327,113 +324,6 @@ def test_damaged_files_are_refused_and_never_end_the_process(
     assert ended.returncode == 0, ended.stderr[-2000:]
     refused = int(ended.stdout.split()[-1])
     assert refused >= count / 3, "every file that was cut off, at least"
-
-
-def test_tree_in_a_circle_is_refused(tmp_path: Path) -> None:
-    """It would never end."""
-    codec, path = write(MODELS["lightgbm, true or false"][0](), tmp_path)
-    lines = path.read_bytes().split(b"\n")
-    at = next(i for i, line in enumerate(lines) if line.startswith(b"left_child=1 "))
-    lines[at] = lines[at].replace(b"left_child=1 ", b"left_child=0 ")
-    path.write_bytes(b"\n".join(lines))
-    with pytest.raises(LoadError, match="circle"):
-        read(codec, path)
-
-
-NUMBERS_AND_NONE = st.one_of(
-    st.floats().map(repr), st.integers().map(str), st.text("0123456789+-.eEinfa _x", max_size=6)
-)
-
-
-@given(st.lists(st.lists(NUMBERS_AND_NONE, max_size=5).map(" ".join), min_size=1, max_size=4))
-@example(["1e-5.5"])
-@example(["1..5"])
-@example(["1-2 3"])
-@example(["1 -", "2"])
-@example(["1", "", "2"])
-@example(["5. .5 1.e5 nan -inf 1E+5"])
-def test_numbers_of_lightgbm_are_those_that_python_reads(lines: list[str]) -> None:
-    """However many lines are looked at together, each has the numbers that it has by itself."""
-    data = [line.encode() for line in lines]
-    try:
-        wanted = [_count(line) for line in data]
-    except ValueError:
-        with pytest.raises(ValueError):  # noqa: PT011
-            _counts(data)
-    else:
-        assert _counts(data) == wanted
-
-
-def _resized(text: str, shift: int) -> str:
-    """The model whose last tree has grown by so many bytes."""
-    head, sizes, rest = text.partition("tree_sizes=")
-    line, _, body = rest.partition("\n")
-    *others, last = line.split(" ")
-    return f"{head}{sizes}{' '.join([*others, str(int(last) + shift)])}\n{body}"
-
-
-@pytest.mark.parametrize(
-    ("key", "number", "reason"),
-    [
-        ("leaf_value", "1e-5.5", "ValueError"),
-        ("leaf_value", "1 2", r"leaf_value is not \d+ numbers"),
-        ("threshold", "1-2", "ValueError"),
-        ("left_child", "1.5", "an integer is none"),
-        ("left_child", "99999999999999999999", "outside or in a circle"),
-        ("right_child", "-99", "a leaf is not there"),
-        ("split_feature", "99999999999999999999", "a feature not there"),
-        ("decision_type", "16", "in a way that is none"),
-        ("leaf_const", "1e400", "too large or too small"),
-        ("leaf_const", "-0.1e-400", "too large or too small"),
-        ("leaf_coeff", "2e-310", "too large or too small"),
-        ("leaf_coeff", "1\t", "a number is none"),
-    ],
-)
-def test_forged_number_of_a_tree_is_refused(
-    key: str, number: str, reason: str, tmp_path: Path
-) -> None:
-    """Also in the last of many trees."""
-    codec, path = write(MODELS["lightgbm, linear trees"][0](), tmp_path)
-    data = path.read_text()
-    start = data.rindex(f"\n{key}=") + len(key) + 2
-    end = data.index(" ", start)
-    forged = data[:start] + number + data[end:]
-    path.write_text(_resized(forged, len(forged) - len(data)))
-    with pytest.raises(LoadError, match=reason):
-        read(codec, path)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "reason"),
-    [
-        ("\nmax_feature_idx=", "\nmax_feature_idx=+", "is no whole number"),
-        ("\ntree_sizes=", "\nTree=0\ntree_sizes=", "a tree stands in its head"),
-        ("\ntree_sizes=", "\n Tree=0\ntree_sizes=", "is no field"),
-        ("\ntree_sizes=", "\ntree_sizes=+", "is no whole number"),
-        ("\ntree_sizes=", "\ntree_sizes=\nsizes=", "is no whole number"),
-        ("\nnum_leaves=", "\nnum_leaves=+", "is no whole number"),
-        ("\nnum_cat=0", "\nnum_cat=0_0", "is no whole number"),
-        ("\nshrinkage=", "\nleaf_features=1\rnum_cat=1\nshrinkage=", "a CR"),
-        ("\nshrinkage=", "\nextra=1\nshrinkage=", "fields that trees have not"),
-        ("\nshrinkage=", "\naverage_output\nshrinkage=", "is no field"),
-        ("\nshrinkage=", "\n\nshrinkage=", "is no field"),
-        ("\n\nend of trees", "end of trees", "has no end"),
-        ("\nparameters:\n", "\nparameters:\r\n", "a CR"),
-        ("\n\nfeature_importances:", "\nparameters:\n\nfeature_importances:", "no parameter"),
-        ("\nfeature_importances:", "\n parameters:\nfeature_importances:", "begin twice"),
-    ],
-)
-def test_model_that_lightgbm_would_read_otherwise_is_refused(
-    old: str, new: str, reason: str, tmp_path: Path
-) -> None:
-    """What is looked at must be what is read: lines end, trees end and numbers are as there."""
-    codec, path = write(MODELS["lightgbm, true or false"][0](), tmp_path)
-    before, _, after = path.read_text().rpartition(old)
-    forged = before + new + after
-    in_a_tree = "\nTree=" in before and "\nend of trees" not in before
-    path.write_text(_resized(forged, len(new) - len(old)) if in_a_tree else forged)
-    with pytest.raises(LoadError, match=reason):
-        read(codec, path)
 
 
 @pytest.mark.parametrize("trusted", [False, True])
