@@ -16,8 +16,8 @@ from syncnb.codecs.audit import in_words
 from syncnb.codecs.examples import ask
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.codecs.skops_canonical import canonical
-from syncnb.codecs.skops_limits import check_size
-from syncnb.codecs.skops_parts import parts_of
+from syncnb.codecs.skops_limits import read_schema
+from syncnb.codecs.skops_parts import made_of, parts_of
 from syncnb.errors import (
     LoadError,
     MissingDependencyError,
@@ -91,7 +91,7 @@ class Skops:
         """Read it, if every type in it is known to be harmless or trusted by name."""
         _skops()
         try:
-            return _load(path, how, check_size(path, how))
+            return _load(path, how)
         except _BROKEN as error:
             raise LoadError(
                 how.subject,
@@ -161,19 +161,18 @@ def _is_json(value: Any) -> bool:
     return isinstance(value, dict) and value.get("__loader__") == "JsonNode"
 
 
-def _load(path: Path, how: Loading, named: set[str]) -> Any:
-    from skops.io import get_untrusted_types, load
+def _load(path: Path, how: Loading) -> Any:
+    from skops.io import get_untrusted_types
     from skops.io.exceptions import UntrustedTypesFoundException
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), ZipFile(path) as archive:
         warnings.simplefilter("ignore")  # of other library versions; the manifest has them
-        allowed = sorted(named if how.trusted is True else how.trusted or ())
+        schema = read_schema(archive, how)
+        allowed = _unknown(schema) if how.trusted is True else sorted(how.trusted or ())
         try:
-            return load(path, trusted=allowed)
+            return made_of(schema, archive, allowed)
         except UntrustedTypesFoundException:
             unknown = get_untrusted_types(file=path)
-        if how.trusted is True:  # methods and the like are not in the schema as they are trusted
-            return load(path, trusted=unknown)
     refused = sorted(set(unknown) - set(allowed))
     raise UntrustedDataError(
         how.subject,

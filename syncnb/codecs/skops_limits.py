@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import IO, Any
 from zipfile import ZipFile
 
@@ -17,26 +16,26 @@ _SCHEMA_FACTOR = 20  # bytes of Python objects that skops makes of one byte of i
 _COPIES = 2  # skops holds the bytes of a member beside the array that it makes of them
 
 
-def check_size(path: Path, how: Loading) -> set[str]:
-    """Refuse a skops file that would unpack to more than ``how.limit``.
+def read_schema(archive: ZipFile, how: Loading) -> dict[str, Any]:
+    """The schema of a skops file; refuse one that would unpack to more than ``how.limit``.
 
     Parameters
     ----------
-    path : Path
+    archive : zipfile.ZipFile
         The file.
     how : Loading
         Its limit and its subject are used.
 
     Returns
     -------
-    set of str
-        The types and functions that the file names.
+    dict
+        All that is in it but the arrays.
 
     Raises
     ------
     LoadError
         It is too large, or an array in it claims another size than it has.
-    zipfile.BadZipFile, KeyError, ValueError, TypeError, RecursionError
+    zipfile.BadZipFile, KeyError, ValueError, RecursionError
         It is no skops file.
 
     Notes
@@ -45,33 +44,26 @@ def check_size(path: Path, how: Loading) -> set[str]:
     scipy. The schema may name a file any number of times, and each time it is read anew, so that
     what counts is the sum over the names in the schema, not over the archive.
     """
-    with ZipFile(path) as archive:
-        members = {member.filename: member for member in archive.infolist()}
-        total = members[_SCHEMA].file_size * _SCHEMA_FACTOR
-        _compare(total, how)
-        files, types = _named(archive.read(_SCHEMA))
-        for name, times in files.items():
-            size = members[name].file_size
-            _compare(total + size * _COPIES * times, how)
-            with archive.open(name) as file:
-                total += _unpacked(size, file) * times
-            _compare(total, how)
-    return types
-
-
-def _named(schema: bytes) -> tuple[Counter[str], set[str]]:
-    """The files in a schema, as often as skops reads them, and the types."""
+    members = {member.filename: member for member in archive.infolist()}
+    total = members[_SCHEMA].file_size * _SCHEMA_FACTOR
+    _compare(total, how)
     files: Counter[str] = Counter()
-    types: set[str] = set()
 
-    def look(node: dict[str, Any]) -> None:
+    def look(node: dict[str, Any]) -> dict[str, Any]:
         if isinstance(name := node.get("file"), str):
             files[name] += 1
-        if "__class__" in node:
-            types.add(f"{node.get('__module__')}.{node['__class__']}")
+        return node
 
-    json.loads(schema, object_hook=look)  # which leaves no tree of objects behind
-    return files, types
+    schema = json.loads(archive.read(_SCHEMA), object_hook=look)
+    if not isinstance(schema, dict):
+        raise ValueError("its schema is no object")
+    for name, times in files.items():
+        size = members[name].file_size
+        _compare(total + size * _COPIES * times, how)
+        with archive.open(name) as file:
+            total += _unpacked(size, file) * times
+        _compare(total, how)
+    return schema
 
 
 def _unpacked(size: int, file: IO[bytes]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -205,6 +206,19 @@ def test_refusal_names_all_that_has_to_be_trusted(tmp_path: Path) -> None:
     assert f"{TREE} (" not in str(refused.value)
 
 
+def test_skops_that_is_asked_in_another_way_reads_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is handed the schema that was looked at, by names that are not public."""
+    with pytest.warns(UserWarning, match="holds what skops"):
+        name, path = written(FOREST.fit(X, Y), tmp_path)
+    expected = read(name, path, trusted=True).predict(X)
+    monkeypatch.setitem(sys.modules, "skops.io._audit", None)
+    np.testing.assert_array_equal(read(name, path, trusted=True).predict(X), expected)
+    with pytest.raises(UntrustedDataError):
+        read(name, path)
+
+
 def test_bound_method_is_named_and_can_be_trusted(tmp_path: Path) -> None:
     """In the way that the refusal says, or with all else."""
     model = FunctionTransformer(StandardScaler().fit(X).transform).fit(X)
@@ -334,7 +348,7 @@ def test_forged_schema_calls_nothing(tmp_path: Path, forge: Forgery) -> None:
     ("schema", "words"),
     [
         pytest.param("not JSON", "JSONDecodeError", id="no-json"),
-        pytest.param("[]", "list", id="no-object"),
+        pytest.param("[]", "no object", id="no-object"),
         pytest.param({"protocol": 99}, "protocol 99", id="protocol"),
         pytest.param(node("NoSuchNode"), "NoSuchNode", id="unknown-loader"),
         pytest.param(node("ListNode", content=[array("gone.npy")]), "gone.npy", id="no-file"),
