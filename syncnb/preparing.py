@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from syncnb.archive.local import SPOOL
 from syncnb.codecs import Codec
 from syncnb.codecs.registry import versions
+from syncnb.copying import Copy
 from syncnb.dumping import digest_of, dumped
 from syncnb.errors import InvalidMetaDataError
 from syncnb.manifest import MAX_SIZE, Manifest
@@ -35,7 +36,7 @@ _FOR_STAMPS = 400  # bytes for the version, the sequence, the names
 
 
 class Prepared(NamedTuple):
-    """An object as a file; `ours` if nobody else changes that.
+    """An object as a file; `ours` if nobody else changes that, and `copy` while that is made.
 
     The manifest has `UNKNOWN` for the digest, which may not be computed yet.
     """
@@ -44,6 +45,7 @@ class Prepared(NamedTuple):
     manifest: Manifest
     digest: Callable[[], str]
     ours: bool
+    copy: Copy | None = None
 
 
 @contextmanager
@@ -84,6 +86,11 @@ def prepared(
     Prepared
         The file is gone after the block, unless it was one before.
 
+    Raises
+    ------
+    CopyFailed
+        By who reads the copy, or asks for its digest: without a `spool`, it may work.
+
     Warns
     -----
     UserWarning
@@ -91,48 +98,47 @@ def prepared(
     """
     about = {**about, "name": name, "file_name": f"{name}{codec.suffix}"}
 
-    def described(path: Path, digest: Callable[[], str], *, ours: bool) -> Prepared:
+    def described(size: int) -> Manifest:
         about["commit"] = commit.wait()
-        manifest = _without_long_example(_manifest(obj, path, codec, about=about), signer)
-        if sbom:
-            manifest = replace(manifest, sbom=_installed(manifest))
-        return Prepared(path, manifest, digest, ours)
+        manifest = _without_long_example(_manifest(obj, size, codec, about=about), signer)
+        return replace(manifest, sbom=_installed(manifest)) if sbom else manifest
 
     with _Commit() as commit:
         if isinstance(obj, Path) and getattr(codec, "in_place", False):
             about["file_name"] = obj.name
-            with _copied(obj, codec, spool) as copy:
-                path, digest = copy or (obj, partial(digest_of, obj))
-                yield described(path, digest, ours=copy is not None)
+            with _copied(obj, spool) as copy:
+                if copy is not None:
+                    yield Prepared(copy.path, described(copy.size), copy.digest, True, copy)
+                else:
+                    size = obj.stat().st_size
+                    yield Prepared(obj, described(size), partial(digest_of, obj), False)
             return
         with tempfile.TemporaryDirectory(prefix="syncnb-") as folder:
             path = Path(folder) / f"data{codec.suffix}"
             with dumped(codec, obj, path, synced=synced) as digest:
-                yield described(path, digest, ours=True)
+                yield Prepared(path, described(path.stat().st_size), digest, True)
 
 
 @contextmanager
-def _copied(
-    obj: Path, codec: Codec, spool: Path | None
-) -> Iterator[tuple[Path, Callable[[], str]] | None]:
-    """A copy of a file and its digest, if it is to be copied and there is room for it."""
+def _copied(obj: Path, spool: Path | None) -> Iterator[Copy | None]:
+    """A copy of a file, if it is to be copied and there is room for it."""
     with ExitStack() as stack:
         copy = None
         with suppress(OSError):  # who keeps files there says what is wrong with it
-            if spool is not None:
+            if spool is not None and shutil.disk_usage(spool).free > obj.stat().st_size:
                 folder = tempfile.TemporaryDirectory(prefix=SPOOL, dir=spool)
                 path = Path(stack.enter_context(folder)) / "data"
-                copy = path, stack.enter_context(dumped(codec, obj, path, synced=True))
+                copy = stack.enter_context(Copy(obj, path))
         yield copy
 
 
-def _manifest(obj: object, path: Path, codec: Codec, *, about: Mapping[str, Any]) -> Manifest:
+def _manifest(obj: object, size: int, codec: Codec, *, about: Mapping[str, Any]) -> Manifest:
     is_path = isinstance(obj, Path)
     return Manifest(
         format=codec.name,
         codec=f"{codec.name}/{codec.version}",
         sha256=UNKNOWN,
-        size=path.stat().st_size,
+        size=size,
         type="" if is_path else f"{type(obj).__module__}.{type(obj).__qualname__}",
         python=platform.python_version(),
         requires=versions(codec.libraries),

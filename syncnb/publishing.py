@@ -16,11 +16,13 @@ from syncnb.codecs import default_registry
 from syncnb.codecs.examples import describe
 from syncnb.codecs.registry import Trusted
 from syncnb.codecs.tables import library_of
+from syncnb.copying import CopyFailed
 from syncnb.errors import (
     InvalidMetaDataError,
     ModelError,
     NoCodecError,
 )
+from syncnb.manifest import Manifest
 from syncnb.metadata import ObjectMetaData, check_name
 from syncnb.options import DEFAULTS, Options, with_options
 from syncnb.preparing import converted, moment, prepared
@@ -160,29 +162,37 @@ def publish(obj: object, object_type: str, name: str, **options: Unpack[Options]
     if isinstance(obj, Path) and obj.is_file():
         key = ArchiveKey(client.org_id, object_type, name)
         spool = keeping.spool(key, obj.stat().st_size)
-    with prepared(
-        obj,
-        codec,
-        name,
-        about=about,
-        sbom=given["sbom"],
-        signer=signer,
-        spool=spool,
-        synced=keeping.is_local,
-    ) as (path, manifest, digest, ours):
-        manifest.to_description()  # refuses what does not fit before anybody is asked
-        shipment = Shipment(
-            path=path,
-            manifest=manifest,
-            digest=digest,
-            addresses=addresses,
-            version=version,
-            ours=ours,
-        )
-        meta, sent = send(
-            shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"]
-        )
-    publication = Publication(meta, sent, client, archive=given["archive"], signer=given["signer"])
+
+    def sent(spool: Path | None) -> tuple[ObjectMetaData, Manifest]:
+        with prepared(
+            obj,
+            codec,
+            name,
+            about=about,
+            sbom=given["sbom"],
+            signer=signer,
+            spool=spool,
+            synced=keeping.is_local,
+        ) as (path, manifest, digest, ours, copy):
+            manifest.to_description()  # refuses what does not fit before anybody is asked
+            shipment = Shipment(
+                path=path,
+                manifest=manifest,
+                digest=digest,
+                addresses=addresses,
+                version=version,
+                ours=ours,
+                copy=copy,
+            )
+            return send(shipment, client, keeping=keeping, signer=signer, timeout=given["timeout"])
+
+    try:
+        meta, manifest = sent(spool)
+    except CopyFailed:  # as the archive will say, if it is to keep it
+        meta, manifest = sent(None)
+    publication = Publication(
+        meta, manifest, client, archive=given["archive"], signer=given["signer"]
+    )
     record(publication)
     return publication
 

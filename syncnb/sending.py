@@ -10,6 +10,7 @@ import base64
 import random
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,6 +20,7 @@ from typing import Any
 from syncnb.archive import ArchiveKey, Record
 from syncnb.client import SyncServiceClient
 from syncnb.client.patience import persistently
+from syncnb.copying import Copy
 from syncnb.errors import (
     ConnectionFailedError,
     DigestMismatchError,
@@ -64,6 +66,8 @@ class Shipment:
         Whether nobody else changes the file any more.
     digest : callable, optional
         Waits for the digest of the data.
+    copy : Copy, optional
+        As what the data are still written; whoever knows the digest finds all of them at `path`.
     """
 
     path: Path
@@ -73,6 +77,7 @@ class Shipment:
     may_go_back: bool = False
     ours: bool = False
     digest: Callable[[], str] | None = None
+    copy: Copy | None = None
 
 
 def send(
@@ -367,14 +372,16 @@ class _Sending:
             self.sent.add(meta.description)
             return meta
 
-        meta = self.client.store_data_first(
-            key.object_type,
-            key.object_id,
-            shipment.path,
-            _known(present),
-            complete,
-            sha256=None if shipment.ours else self.manifest.sha256,
-        )
+        with ExitStack() as stack:
+            growing = shipment.copy and stack.enter_context(shipment.copy.reader())
+            meta = self.client.store_data_first(
+                key.object_type,
+                key.object_id,
+                growing or shipment.path,
+                _known(present),
+                complete,
+                sha256=None if shipment.ours else self.manifest.sha256,
+            )
         self._note(meta, final)
         return meta, final
 

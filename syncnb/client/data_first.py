@@ -13,10 +13,11 @@ from syncnb.client.calls import Calls
 from syncnb.client.conditional import condition, instance
 from syncnb.client.objects import update_body
 from syncnb.client.progress import Progress, metering
-from syncnb.client.sources import Source, checked, exactly, source
+from syncnb.client.sources import Source, SupportsRead, checked, exactly, source
 from syncnb.client.upload import RETRIES, Upload
 from syncnb.metadata import ObjectMetaData
 
+_CHUNK = 1 << 16  # bytes; urllib3 copies each behind its length, which large memory makes slow
 _BREATH = 5.0  # seconds after which who waits for the metadata is sent a blank
 
 
@@ -32,7 +33,7 @@ class DataFirstCalls(Calls):
         self,
         object_type: str,
         object_id: str,
-        path: Path,
+        data: Path | SupportsRead,
         known: int,
         complete: Callable[[], ObjectMetaData],
         *,
@@ -45,7 +46,7 @@ class DataFirstCalls(Calls):
         ----------
         object_type, object_id : str
             Which object.
-        path : Path
+        data : Path or binary file
             A file with the data.
         known : int
             The `instance_id` that the object has; 0 if there is no such object.
@@ -88,14 +89,14 @@ AccessDeniedError, RequestRefusedError, ServiceError, ConnectionFailedError, OSE
         segments = self._object_path(object_type, object_id)
         subject = self._subject(object_type, object_id)
         with (
-            source(path) as data,
-            metering(f"{name} up", data.length, progress) as meter,
+            source(data) as body,
+            metering(f"{name} up", body.length, progress) as meter,
             ThreadPoolExecutor(1, "syncnb-metadata") as pool,
         ):
             made = pool.submit(complete)
             sender = Upload(self._transport, segments, subject, meter, RETRIES)
-            body = self._body(data, made, subject, sha256)
-            answer = sender.whole(body, None, condition(known), {"data": str(data.length)})
+            both = self._body(body, made, subject, sha256)
+            answer = sender.whole(both, None, condition(known), {"data": str(body.length)})
             stored = instance(answer)
             if stored is None:
                 raise unexpected(answer, "update_object", "it does not say which instance it is")
@@ -109,9 +110,14 @@ AccessDeniedError, RequestRefusedError, ServiceError, ConnectionFailedError, OSE
             for piece in pieces if digest is None else checked(pieces, digest, subject):
                 if made.done():
                     made.result()  # what it raised ends the upload now, and not in the end
-                yield piece
+                yield from _chunks(piece)
             while not wait([made], _BREATH).done:
                 yield b" "
             yield json.dumps(update_body(self.org_id, made.result(), None)).encode()
 
         return Source(read, None, repeatable=data.repeatable)
+
+
+def _chunks(piece: bytes | memoryview) -> Iterator[memoryview]:
+    view = memoryview(piece)
+    return (view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK))
