@@ -103,7 +103,11 @@ def _texts(table: Any) -> Iterator[Any]:
 
     def text(start: int) -> Any:
         sink = pa.BufferOutputStream()
-        pc.write_csv(table.slice(start, rows), sink, pc.WriteOptions(include_header=start == 0))
+        pc.write_csv(
+            table.slice(start, rows),
+            sink,
+            pc.WriteOptions(include_header=start == 0, batch_size=rows),
+        )
         return sink.getvalue()
 
     cores = pa.cpu_count()

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from syncnb.codecs.onnx_scan import has_external_data
+from syncnb.codecs.onnx_scan import has_external_data, may_have_external_data
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.errors import LoadError, MissingDependencyError, ModelError
 
@@ -200,7 +200,7 @@ def _may_be_external(obj: Any, data: bytes) -> bool:
 
     It does not look at graphs for training.
     """
-    return isinstance(obj, bytes) or bool(obj.training_info) or b"location" in data
+    return isinstance(obj, bytes) or bool(obj.training_info) or may_have_external_data(data)
 
 
 def _external(obj: Any, path: Path) -> bool:

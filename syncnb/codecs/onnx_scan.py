@@ -26,7 +26,9 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
     "TensorProto": {},
 }  # fmt: skip
+_GRAPH, _INITIALIZER = 7, 5
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a TensorProto
+_PLACE = b"location"
 # An attribute has a field for each of its numbers and texts, and a forest has millions of them: a
 # regular expression skips floats, integers, and texts shorter than 32 bytes.
 _TEXTS = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(32))
@@ -73,6 +75,30 @@ def has_external_data(path: Path) -> bool:
             raise ValueError("it is empty")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _points_outside(data)
+
+
+def may_have_external_data(data: bytes) -> bool:
+    """The same of a model that onnx.checker has passed, for which the word ``location`` is enough.
+
+    It has to stand beside external data; the weights themselves, in which it would be searched for
+    longest, are stepped over.
+
+    Examples
+    --------
+    >>> may_have_external_data(bytes([0x08, 10, 0x3a, 0]))
+    False
+    """
+    at = 0
+    for number, kind, start, end in _fields(data, 0, len(data), False):
+        if (number, kind) != (_GRAPH, _BYTES):
+            continue
+        for field, wire, value, stop in _fields(data, start, end, False):
+            if (field, wire) == (_INITIALIZER, _BYTES):
+                told = {one for one, _, _, _ in _fields(data, value, stop, False)}
+                if told & {_EXTERNAL_DATA, _DATA_LOCATION} or data.find(_PLACE, at, value) >= 0:
+                    return True
+                at = stop
+    return data.find(_PLACE, at) >= 0
 
 
 def _points_outside(data: Buffer) -> bool:

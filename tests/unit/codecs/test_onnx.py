@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from syncnb.codecs import default_registry
 from syncnb.codecs.onnx import outputs
-from syncnb.codecs.onnx_scan import has_external_data
+from syncnb.codecs.onnx_scan import has_external_data, may_have_external_data
 from syncnb.errors import LoadError, ModelError
 
 from .fitted import read, said, written
@@ -241,12 +241,15 @@ def test_pointer_is_found_wherever_a_model_holds_tensors(
     tensor = tensors(model)[place]
     path.write_bytes(model.SerializeToString())
     assert not has_external_data(path)
+    assert not may_have_external_data(path.read_bytes())
     if how == "located":
         tensor.data_location = TensorProto.EXTERNAL
     else:
         tensor.external_data.add(key="location", value="w.bin")
     path.write_bytes(model.SerializeToString())
     assert has_external_data(path)
+    if how == "named" or place == "initializer":  # else onnx.checker refuses it
+        assert may_have_external_data(path.read_bytes())
 
 
 def test_every_message_that_can_hold_a_tensor_is_looked_into() -> None:
