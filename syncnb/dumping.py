@@ -129,12 +129,11 @@ class _Trailing:
         self._file.close()
 
     def _run(self) -> None:
-        at, over = 0, False
+        over, buffer = False, memoryview(bytearray(_PIECE))
         try:
             while not over:
                 over = self._over.wait(_TICK)  # before the last read, so that nothing is missed
-                while piece := os.pread(self._file.fileno(), _PIECE, at):
-                    self._sha256.update(piece)
-                    at += len(piece)
+                while size := self._file.readinto(buffer):
+                    self._sha256.update(buffer[:size])
         except OSError as error:
             self._error = error

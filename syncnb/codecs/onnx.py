@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from syncnb.codecs.onnx_scan import has_external_data, may_have_external_data
+from syncnb.codecs.onnx_scan import has_external_data, without_weights
 from syncnb.codecs.registry import Loading, is_instance
 from syncnb.errors import LoadError, MissingDependencyError, ModelError
 
@@ -57,10 +57,9 @@ class Onnx:
                 shutil.copyfile(source, path)
             return
         data = obj if isinstance(obj, bytes) else _serialized(obj)  # which takes as long as a check
-        if not isinstance(obj, bytes):
-            _check(obj, data)
+        may_be_external = isinstance(obj, bytes) or _checked(obj, data)
         path.write_bytes(data)
-        if _may_be_external(obj, data) and _external(obj, path):
+        if may_be_external and _external(obj, path):
             _pack(obj, path, path)  # there is nothing beside it, as the error says
 
     def load(self, path: Path, how: Loading) -> Any:
@@ -195,12 +194,21 @@ def _check(obj: Any, model: str | bytes) -> None:
         ) from error
 
 
-def _may_be_external(obj: Any, data: bytes) -> bool:
-    """False if onnx.checker has seen that no tensor lies elsewhere: it wants to know where.
+def _checked(obj: Any, data: bytes) -> bool:
+    """Let onnx.checker look at a model; False if it has seen that no tensor lies elsewhere.
 
-    It does not look at graphs for training.
+    It copies all weights and only counts their bytes, so it gets a model without those that are
+    counted already. It does not look at graphs for training; elsewhere it wants to know the
+    ``location`` of such tensors.
     """
-    return isinstance(obj, bytes) or bool(obj.training_info) or may_have_external_data(data)
+    slim = without_weights(data)
+    try:
+        _check(obj, slim)
+    except (
+        ModelError
+    ):  # perhaps another version, which counts bytes, over those that it did not get
+        _check(obj, data)
+    return bool(obj.training_info) or b"location" in slim
 
 
 def _external(obj: Any, path: Path) -> bool:

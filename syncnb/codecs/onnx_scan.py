@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 Buffer = bytes | mmap.mmap
@@ -26,9 +26,11 @@ FIELDS: Mapping[str, Mapping[int, str]] = {
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
     "TensorProto": {},
 }  # fmt: skip
-_GRAPH, _INITIALIZER = 7, 5
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a TensorProto
-_PLACE = b"location"
+_DIMS, _DATA_TYPE, _NAME, _RAW_DATA = 1, 2, 8, 9
+_GRAPH, _INITIALIZER = 7, 5
+_LARGE = 1 << 16  # bytes
+SIZES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
 # An attribute has a field for each of its numbers and texts, and a forest has millions of them: a
 # regular expression skips floats, integers, and texts shorter than 32 bytes.
 _TEXTS = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(32))
@@ -77,28 +79,73 @@ def has_external_data(path: Path) -> bool:
             return _points_outside(data)
 
 
-def may_have_external_data(data: bytes) -> bool:
-    """The same of a model that onnx.checker has passed, for which the word ``location`` is enough.
+def without_weights(data: bytes) -> bytes:
+    """A model whose large weights are single numbers, for who looks at all but them.
 
-    It has to stand beside external data; the weights themselves, in which it would be searched for
-    longest, are stepped over.
+    Parameters
+    ----------
+    data : bytes
+        An ONNX file.
+
+    Returns
+    -------
+    bytes
+        The same, but for those of ``graph.initializer`` that have 64 KB and more, as many bytes as
+        their shape and type say, and nothing else.
+
+    Raises
+    ------
+    ValueError
+        It is no ONNX file.
 
     Examples
     --------
-    >>> may_have_external_data(bytes([0x08, 10, 0x3a, 0]))
-    False
+    >>> len(without_weights(bytes([0x08, 10, 0x3a, 0])))
+    4
     """
-    at = 0
-    for number, kind, start, end in _fields(data, 0, len(data), False):
-        if (number, kind) != (_GRAPH, _BYTES):
-            continue
-        for field, wire, value, stop in _fields(data, start, end, False):
-            if (field, wire) == (_INITIALIZER, _BYTES):
-                told = {one for one, _, _, _ in _fields(data, value, stop, False)}
-                if told & {_EXTERNAL_DATA, _DATA_LOCATION} or data.find(_PLACE, at, value) >= 0:
-                    return True
-                at = stop
-    return data.find(_PLACE, at) >= 0
+    return _cut(data, 0, len(data), (_GRAPH, _INITIALIZER))
+
+
+def _cut(data: bytes, start: int, end: int, way: Sequence[int]) -> bytes:
+    """The fields of a message, of which the tensors at the end of a way are cut."""
+    if not way:
+        return _cut_tensor(data, start, end)
+    parts, copied, at = [], start, start
+    for number, kind, value, stop in _fields(data, start, end, False):
+        if number == way[0] and kind == _BYTES and stop - value >= _LARGE:
+            inner = _cut(data, value, stop, way[1:])
+            parts += [data[copied:at], _field(number, inner)]
+            copied = stop
+        at = stop
+    return b"".join([*parts, data[copied:end]])
+
+
+def _cut_tensor(data: bytes, start: int, end: int) -> bytes:
+    """A tensor as one number of its type, if it has as many bytes as it says."""
+    elements, size, weights, rest, at = 1, 0, -1, [], start
+    for number, kind, value, stop in _fields(data, start, end, False):
+        if (number, kind) == (_DIMS, _VARINT):
+            elements *= value
+        elif (number, kind) == (_RAW_DATA, _BYTES):
+            weights = stop - value
+        elif number in (_DATA_TYPE, _NAME):
+            size = SIZES.get(value, 0) if number == _DATA_TYPE else size
+            rest.append(data[at:stop])
+        else:
+            return data[start:end]
+        at = stop
+    if not 0 < elements * size == weights:
+        return data[start:end]
+    return b"".join([*rest, _field(_RAW_DATA, bytes(size))])
+
+
+def _field(number: int, value: bytes) -> bytes:
+    """A message or bytes as a field with a number below 16."""
+    size, left = bytearray(), len(value)
+    while left > 0x7F:
+        size.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes([number << 3 | _BYTES, *size, left]) + value
 
 
 def _points_outside(data: Buffer) -> bool:
